@@ -1,0 +1,287 @@
+"""The grammar of a format file: text → ``EventFormat``.
+
+A format file (the kernel's ``f_show`` in ``trace_events.c``) is a few header lines, one line for each
+field, and ``print fmt:``, which stays text here (``print_fmt.py`` reads it). The grammar works in
+layers, each a pyparsing grammar of its own and each remembering what it has seen, because the 2,300
+files of a kernel say the same things over and over: a file falls into blocks, a block into lines, a
+line into a declaration and numbers, a declaration into a type and a name.
+
+Nothing outside the grammar comes through: a name is an identifier of C, a number has few digits. That
+is what lets generated code trust the model.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+import pyparsing as pp
+
+from tpkit.errors import FormatError
+from tpkit.model import CType, Dimension, EventFormat, Field, Location, TracepointId
+
+MAX_FILE = 1 << 20  # characters; the largest format file of Linux 6.18 has 5,523
+MAX_LINE = 4096  # characters of a field line; print fmt may be longer
+MAX_OFFSET = 1 << 20  # bytes; a record fits a page of the ring buffer, 64 KiB at most today
+MAX_NAME = 128  # characters of a field's name; C compilers needn't tell longer ones apart
+
+
+def _element(pattern: str, name: str) -> pp.ParserElement:
+    """A regular expression as a grammar element that skips no white space and names what it expects."""
+    return pp.Regex(pattern).leave_whitespace().set_name(name)
+
+
+# ------------------------------------------------------------------------------------- the file
+
+
+def _located(pattern: str, name: str) -> pp.ParserElement:
+    """An element whose token is its (position, text)."""
+    return _element(pattern, name).set_parse_action(lambda _text, at, tokens: [(at, tokens[0])])
+
+
+_FIELD_BLOCK = r"(?:[ \t]*field(?: special)?:[^\n]*\n)*"
+
+_FILE = (
+    _element(r"name:", "'name:'")
+    + _element(r"[ \t]*[A-Za-z0-9_.-]+[ \t]*\n", "the event's name")("name")
+    + _element(r"ID:", "'ID:'")
+    + _element(r"[ \t]*[0-9]{1,9}[ \t]*\n", "the event's number")("number")
+    + _element(r"format:[ \t]*\n", "'format:'")
+    + _located(_FIELD_BLOCK, "field lines")("common")
+    + _element(r"[ \t]*\n|(?=print fmt:)", "'field:' or an empty line")
+    + _located(_FIELD_BLOCK, "field lines")("fields")
+    + _element(r"(?:[ \t]*\n)*", "an empty line")
+    + pp.Opt(_element(r"print fmt:", "'print fmt:'") + _element(r"[\s\S]*", "a print fmt")("print_fmt"))
+    + _element(r"\Z", "'field:', an empty line or 'print fmt:'")
+)
+
+
+def _parse_file(text: str) -> pp.ParseResults:
+    try:
+        return _FILE.parse_string(text)
+    except pp.ParseBaseException as error:
+        raise _format_error(text, error.loc, error.parser_element) from None
+
+
+def _format_error(text: str, at: int, expected: object) -> FormatError:
+    """A FormatError for position ``at`` of ``text``."""
+    start = text.rfind("\n", 0, at) + 1
+    end = text.find("\n", at)
+    line = text[start : end if end >= 0 else len(text)]
+    return FormatError(str(expected), line=text.count("\n", 0, at) + 1, column=at - start + 1, text=line)
+
+
+# --------------------------------------------------------------------------------- a field line
+
+_FIELD_LINE = (
+    _element(r"[ \t]*field(?: special)?:[ \t]*", "'field:'")
+    + _located(r"[^;\n]*[^;\s]", "a declaration")("declaration")
+    + _element(r"[ \t]*;[ \t]*offset:", "'; offset:'")
+    + _located(r"[0-9]+", "an offset in bytes")("offset")
+    + _element(r";[ \t]*size:", "'; size:'")
+    + _located(r"[0-9]+", "a size in bytes")("size")
+    + pp.Opt(_element(r";[ \t]*signed:", "'; signed:'") + _element(r"[01]", "0 or 1")("signed"))
+    + _element(r";[ \t]*\Z", "';' and the end of the line")
+)
+
+
+@lru_cache(maxsize=1 << 16)
+def _parse_line(line: str) -> Field:
+    """A field from its line. Raises FormatError with line 1."""
+    if len(line) > MAX_LINE:
+        raise _format_error(line, MAX_LINE, f"a field line of at most {MAX_LINE} characters")
+    try:
+        parts = _FIELD_LINE.parse_string(line)
+    except pp.ParseBaseException as error:
+        raise _format_error(line, error.loc, error.parser_element) from None
+    at, declaration = parts["declaration"]
+    name, type_text = _split_declaration(declaration, line, at)
+    return Field(
+        name=name,
+        type=_parse_type(type_text, line, at),
+        offset=_number(parts["offset"], line),
+        size=_number(parts["size"], line),
+        signed=None if "signed" not in parts else parts["signed"] == "1",
+    )
+
+
+def _number(token: tuple[int, str], line: str) -> int:
+    at, digits = token
+    if len(digits) > 7 or int(digits) > MAX_OFFSET:
+        raise _format_error(line, at, f"a number of bytes up to {MAX_OFFSET}")
+    return int(digits)
+
+
+# ------------------------------------------------------------------------------- a declaration
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+_FUNCTION_POINTER = re.compile(r"\(\s*\*\s*([A-Za-z_][A-Za-z0-9_]*)\s*\)", re.ASCII)
+
+
+def _split_declaration(declaration: str, line: str, at: int) -> tuple[str, str]:
+    """The declared name, and the type around it: ``char comm[16]`` → ``comm``, ``char[16]``.
+
+    The name is the last word that no bracket holds, ``__data_loc char[] name`` included; of a pointer
+    to a function it is the word behind the star.
+    """
+    pointer = _FUNCTION_POINTER.search(declaration)
+    if pointer:
+        return pointer[1], f"{declaration[: pointer.start()]}(*){declaration[pointer.end() :]}"
+    end = _before_dimensions(declaration)
+    head = declaration[:end].rstrip()
+    start = len(head.rstrip(_NAME_CHARACTERS))
+    name = head[start:]
+    if not _NAME.fullmatch(name) or len(name) > MAX_NAME:
+        raise _format_error(line, at + start, f"a field's name: an identifier of at most {MAX_NAME} characters")
+    return name, head[:start].rstrip() + declaration[end:]
+
+
+def _before_dimensions(declaration: str) -> int:
+    """Where the array brackets begin that end the declaration, or its length without any."""
+    end = len(declaration)
+    depth = 0
+    for position in range(len(declaration) - 1, -1, -1):
+        character = declaration[position]
+        if character == "]":
+            depth += 1
+        elif character == "[":
+            depth -= 1
+            end = position if depth == 0 else end
+        elif depth == 0 and not character.isspace():
+            break
+    return end
+
+
+# ---------------------------------------------------------------------------------------- a type
+
+_QUALIFIERS = frozenset(
+    "const volatile restrict __restrict _Atomic __user __kernel __iomem __percpu __rcu __force "
+    "__seg_gs __seg_fs".split()
+)
+_NESTING = 24  # of brackets within brackets; array sizes of real kernels reach 6
+
+
+def _balanced(opener: str, closer: str) -> str:
+    """A pattern for bracketed text with whole brackets inside; atomic, so its cost is linear."""
+    inner = r"[^()\[\]]++"
+    for _ in range(_NESTING):
+        inner = rf"(?>[^()\[\]]++|[(\[](?:{inner})*+[)\]])"
+    return rf"{opener}(?:{inner})*+{closer}"
+
+
+_ATTRIBUTE = pp.Regex(r"__attribute__\s*" + _balanced(r"\(", r"\)"))
+_TYPEOF = pp.Regex(r"(?:__typeof__|typeof)\s*" + _balanced(r"\(", r"\)"))
+_WORD = pp.Regex(r"[A-Za-z_][A-Za-z0-9_]*")
+_STAR = pp.Literal("*")
+_QUALIFIER = pp.one_of(sorted(_QUALIFIERS), as_keyword=True)
+_DIMENSION = pp.Regex(_balanced(r"\[", r"\]"))
+_PARAMETERS = pp.Regex(r"\(\s*\*\s*\)\s*" + _balanced(r"\(", r"\)"))
+
+_TYPE = (
+    pp.Opt(pp.Regex(r"__(?:data|rel)_loc\b"))("location")
+    + pp.Group(pp.ZeroOrMore(_ATTRIBUTE | _TYPEOF | _WORD))("words")
+    + pp.Group(pp.ZeroOrMore(_STAR | _ATTRIBUTE | _QUALIFIER))("stars")
+    + pp.Opt(_PARAMETERS)("function")
+    + pp.Group(pp.ZeroOrMore(_DIMENSION))("dimensions")
+    + pp.StringEnd().set_name("a type of C")
+)
+
+
+def _parse_type(text: str, line: str, at: int) -> CType:
+    """A type from its text. Raises FormatError at its place in ``line``, as near as can be told."""
+    try:
+        ctype = _read_type(" ".join(text.split()))
+    except pp.ParseBaseException as error:
+        raise _format_error(line, min(at + error.loc, len(line)), "a type of C") from None
+    if not ctype.base and not ctype.is_dynamic:
+        raise _format_error(line, at, "a type before the field's name")
+    return ctype
+
+
+@lru_cache(maxsize=1 << 14)
+def _read_type(text: str) -> CType:
+    parts = _TYPE.parse_string(text)
+    words, stars = list(parts["words"]), list(parts["stars"])
+    function = "function" in parts
+    return CType(
+        text=text,
+        base=" ".join(w for w in words if w not in _QUALIFIERS and not w.startswith("__attribute__")),
+        pointers=stars.count("*") + function,
+        qualifiers=tuple(w for w in words + stars if w in _QUALIFIERS),
+        attributes=tuple(w for w in words + stars if w.startswith("__attribute__")),
+        dimensions=tuple(_dimension(d[1:-1].strip()) for d in parts["dimensions"]),
+        location=Location(parts["location"]) if "location" in parts else Location.IN_RECORD,
+        function=function,
+    )
+
+
+def _dimension(text: str) -> Dimension:
+    """Decimal and hexadecimal numbers become numbers; symbols and expressions stay as written."""
+    if re.fullmatch(r"[0-9]{1,9}|0[xX][0-9a-fA-F]{1,8}", text):
+        return Dimension(text, int(text, 16) if text[:2] in ("0x", "0X") else int(text))
+    return Dimension(text)
+
+
+# -------------------------------------------------------------------------------- the public verb
+
+
+def parse_format(text: str, category: str, name: str | None = None) -> EventFormat:
+    """Read a format file.
+
+    category: the folder it came from, for the file doesn't say; name: the event's own folder, needed
+    only for an empty file, which some kernels have.
+
+    Raises FormatError with line, column and the line for anything that isn't a format file, and
+    InvalidName for a category or a name that no tracepoint can have. Takes time linear in the text.
+    """
+    if not text and name is not None:
+        return EventFormat(TracepointId(category, name))
+    if len(text) > MAX_FILE:
+        raise FormatError(f"a file of at most {MAX_FILE} characters", line=1, column=1, text="")
+    parts = _parse_file(text)
+    common = _parse_block(text, *parts["common"], common=True)
+    fields = _parse_block(text, *parts["fields"], common=False)
+    return EventFormat(
+        id=TracepointId(category, parts["name"].strip()),
+        number=int(parts["number"]),
+        common_fields=common,
+        fields=fields,
+        print_fmt=parts.get("print_fmt", "").strip(" \n"),
+    )
+
+
+def _parse_block(text: str, start: int, block: str, *, common: bool) -> tuple[Field, ...]:
+    """The fields of a block of lines that begins at ``start`` of the whole text."""
+    try:
+        return _read_block(block, common)
+    except FormatError as error:
+        above = text.count("\n", 0, start)
+        raise FormatError(error.expected, line=above + error.line, column=error.column, text=error.text) from None
+
+
+@lru_cache(maxsize=1 << 10)
+def _read_block(block: str, common: bool) -> tuple[Field, ...]:
+    fields = []
+    for number, line in enumerate(block.splitlines(), start=1):
+        try:
+            fields.append(_parse_line(line))
+        except FormatError as error:
+            raise FormatError(error.expected, line=number, column=error.column, text=error.text) from None
+    return tuple(_mark(fields, common))
+
+
+def _mark(fields: Iterable[Field], common: bool) -> Iterable[Field]:
+    """The same fields, told apart: common or not, a name seen before, bytes shared with an earlier one."""
+    names: set[str] = set()
+    reach = 0
+    for each in fields:
+        overlaps = 0 < each.size and each.offset < reach
+        if common or overlaps or each.name in names:
+            yield dataclasses.replace(each, common=common, overlaps=overlaps, duplicate=each.name in names)
+        else:
+            yield each
+        names.add(each.name)
+        reach = max(reach, each.end)
