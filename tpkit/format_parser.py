@@ -55,7 +55,7 @@ _FILE = (
     + _element(r"(?:[ \t]*\n)*", "an empty line")
     + pp.Opt(_element(r"print fmt:", "'print fmt:'") + _element(r"[\s\S]*", "a print fmt")("print_fmt"))
     + _element(r"\Z", "'field:', an empty line or 'print fmt:'")
-)
+).parse_with_tabs()  # pyparsing would turn tabs into spaces, and every position would be off
 
 
 def _parse_file(text: str) -> pp.ParseResults:
@@ -84,7 +84,7 @@ _FIELD_LINE = (
     + _located(r"[0-9]+", "a size in bytes")("size")
     + pp.Opt(_element(r";[ \t]*signed:", "'; signed:'") + _element(r"[01]", "0 or 1")("signed"))
     + _element(r";[ \t]*\Z", "';' and the end of the line")
-)
+).parse_with_tabs()
 
 
 @lru_cache(maxsize=1 << 16)
@@ -240,7 +240,7 @@ def parse_format(text: str, category: str, name: str | None = None) -> EventForm
     if not text and name is not None:
         return EventFormat(TracepointId(category, name))
     if len(text) > MAX_FILE:
-        raise FormatError(f"a file of at most {MAX_FILE} characters", line=1, column=1, text="")
+        raise _format_error(text[:MAX_LINE], 0, f"a file of at most {MAX_FILE} characters")
     parts = _parse_file(text)
     common = _parse_block(text, *parts["common"], common=True)
     fields = _parse_block(text, *parts["fields"], common=False)
@@ -249,8 +249,16 @@ def parse_format(text: str, category: str, name: str | None = None) -> EventForm
         number=int(parts["number"]),
         common_fields=common,
         fields=fields,
-        print_fmt=parts.get("print_fmt", "").strip(" \n"),
+        print_fmt=str(parts["print_fmt"]).strip(" \n") if "print_fmt" in parts else "",
     )
+
+
+def parse_event(text: str, event: TracepointId) -> EventFormat:
+    """Read the format file of a known event. Raises FormatError, which then tells the event too."""
+    try:
+        return parse_format(text, event.category, event.name)
+    except FormatError as error:
+        raise error.located(str(event)) from None
 
 
 def _parse_block(text: str, start: int, block: str, *, common: bool) -> tuple[Field, ...]:
@@ -278,7 +286,7 @@ def _mark(fields: Iterable[Field], common: bool) -> Iterable[Field]:
     names: set[str] = set()
     reach = 0
     for each in fields:
-        overlaps = 0 < each.size and each.offset < reach
+        overlaps = each.size > 0 and each.offset < reach
         if common or overlaps or each.name in names:
             yield dataclasses.replace(each, common=common, overlaps=overlaps, duplicate=each.name in names)
         else:

@@ -46,10 +46,12 @@ class TracepointId:
 
     @property
     def is_syscall_enter(self) -> bool:
+        """Whether it fires when one system call is entered."""
         return self.category == "syscalls" and self.name.startswith("sys_enter_")
 
     @property
     def is_syscall_exit(self) -> bool:
+        """Whether it fires when one system call returns."""
         return self.category == "syscalls" and self.name.startswith("sys_exit_")
 
     @property
@@ -97,14 +99,17 @@ class CType:
 
     @property
     def is_pointer(self) -> bool:
+        """A pointer, not an array of them."""
         return self.pointers > 0 and not self.dimensions
 
     @property
     def is_array(self) -> bool:
+        """An array within the record."""
         return bool(self.dimensions) and self.location is Location.IN_RECORD
 
     @property
     def is_dynamic(self) -> bool:
+        """Bytes elsewhere in the record; the field itself tells where."""
         return self.location is not Location.IN_RECORD
 
     @property
@@ -114,6 +119,7 @@ class CType:
 
     @property
     def is_char_pointer(self) -> bool:
+        """A pointer to ``char``."""
         return self.base == "char" and self.pointers == 1 and not self.dimensions
 
     @property
@@ -148,11 +154,18 @@ class Field:
     @property
     def declaration(self) -> str:
         """The field as C writes it: ``const char *pathname``, ``char comm[16]``."""
-        if self.type.location is not Location.IN_RECORD:
-            return f"{self.type.text} {self.name}"
-        dimensions = "".join(f"[{d.text}]" for d in self.type.dimensions)
-        head = self.type.text.removesuffix(dimensions).rstrip()
-        return f"{head}{'' if head.endswith('*') else ' '}{self.name}{dimensions}"
+        return self.written.replace(f"* {self.name}", f"*{self.name}")
+
+    @property
+    def written(self) -> str:
+        """The field as its format file writes it: ``const char * pathname``, ``char comm[16]``."""
+        text = self.type.text
+        if self.type.function:
+            return text.replace("(*)", f"(*{self.name})", 1)
+        if self.type.is_dynamic or not self.type.dimensions:
+            return f"{text} {self.name}"
+        start = text.index("[")
+        return f"{text[:start].rstrip()} {self.name}{text[start:]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,114 @@
+/* Made by tpkit 0.1.0 for syscalls:sys_enter_unlinkat, syscalls:sys_exit_unlinkat */
+
+struct record_header {
+	__u64 time;	/* ns since boot */
+	__u32 pid;	/* process: the thread group */
+	__u32 tid;	/* thread */
+	__u32 probe;	/* which probe of the program */
+	__u32 _pad;
+	char comm[16];	/* the thread's name */
+};
+
+/* Where records go, and how many found no room there, by probe. */
+BPF_RINGBUF_OUTPUT(events, 2048);
+BPF_PERCPU_ARRAY(lost, __u64, 2);
+
+/*
+ * unlinkat(int dfd, const char *pathname, int flag)
+ * What the kernel hands to a program on syscalls:sys_enter_unlinkat
+ */
+struct sys_enter_unlinkat_context {
+	__u8 common[8];	/* the common header: not for BPF */
+	__s32 __syscall_nr;	/* int */
+	__u8 _pad12[4];
+	__u64 args[3];	/* int dfd, const char *pathname, int flag */
+};
+
+struct sys_enter_unlinkat_record {
+	struct record_header header;
+	__s32 dfd;
+	__u8 _pad44[4];
+	__u64 pathname;
+	__s32 pathname_size;
+	char pathname_text[258];
+	__u8 _pad318[2];
+	__s32 flag;
+	__u8 _pad324[4];
+};
+
+int on_sys_enter_unlinkat(struct sys_enter_unlinkat_context *ctx)
+{
+	struct sys_enter_unlinkat_record *event;
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 pid = id >> 32, tid = id;
+	char comm[16] = {};
+
+	if (pid != 1234)
+		return 0;
+	bpf_get_current_comm(&comm, sizeof(comm));
+	if (comm[0] != 'r' || comm[1] != 'm' || comm[2] != 0)
+		return 0;
+
+	event = events.ringbuf_reserve(sizeof(*event));
+	if (!event) {
+		lost.increment(0);
+		return 0;
+	}
+	event->header.time = bpf_ktime_get_ns();
+	event->header.pid = pid;
+	event->header.tid = tid;
+	event->header.probe = 0;
+	bpf_get_current_comm(&event->header.comm, sizeof(event->header.comm));
+	event->dfd = ctx->args[0];
+	event->pathname = ctx->args[1];
+	event->pathname_size = bpf_probe_read_user_str(event->pathname_text,
+			sizeof(event->pathname_text), (const char *)event->pathname);
+	event->flag = ctx->args[2];
+	events.ringbuf_submit(event, 0);
+	return 0;
+}
+
+/*
+ * unlinkat() = long ret
+ * What the kernel hands to a program on syscalls:sys_exit_unlinkat
+ */
+struct sys_exit_unlinkat_context {
+	__u8 common[8];	/* the common header: not for BPF */
+	__s32 __syscall_nr;	/* int */
+	__u8 _pad12[4];
+	__s64 ret;	/* long */
+};
+
+struct sys_exit_unlinkat_record {
+	struct record_header header;
+	__s64 ret;
+	__u8 _pad48[280];
+};
+
+int on_sys_exit_unlinkat(struct sys_exit_unlinkat_context *ctx)
+{
+	struct sys_exit_unlinkat_record *event;
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 pid = id >> 32, tid = id;
+	char comm[16] = {};
+
+	if (pid != 1234)
+		return 0;
+	bpf_get_current_comm(&comm, sizeof(comm));
+	if (comm[0] != 'r' || comm[1] != 'm' || comm[2] != 0)
+		return 0;
+
+	event = events.ringbuf_reserve(sizeof(*event));
+	if (!event) {
+		lost.increment(1);
+		return 0;
+	}
+	event->header.time = bpf_ktime_get_ns();
+	event->header.pid = pid;
+	event->header.tid = tid;
+	event->header.probe = 1;
+	bpf_get_current_comm(&event->header.comm, sizeof(event->header.comm));
+	event->ret = ctx->ret;
+	events.ringbuf_submit(event, 0);
+	return 0;
+}

@@ -1,0 +1,93 @@
+"""Names and patterns, as users of bpftrace, perf and trace-cmd write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tpkit import EventNotFound, InvalidName, TracepointId, UsageError
+from tpkit.discover import parse_bpftrace_list, resolve, select, suggest
+
+NAMES = """sched:sched_switch sched:sched_wakeup sched:sched_stat_runtime syscalls:sys_enter_open
+syscalls:sys_enter_openat syscalls:sys_enter_unlink syscalls:sys_enter_unlinkat syscalls:sys_exit_unlinkat
+signal:signal_generate raw_syscalls:sys_enter xhci-hcd:xhci_add_endpoint""".split()
+EVENTS = [TracepointId.parse(name) for name in NAMES]
+
+
+def names(events: list[TracepointId]) -> list[str]:
+    return [str(event) for event in events]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "expected"),
+    [
+        (["unlinkat"], ["syscalls:sys_enter_unlinkat", "syscalls:sys_exit_unlinkat"]),
+        (["sched:*"], ["sched:sched_stat_runtime", "sched:sched_switch", "sched:sched_wakeup"]),
+        (["sched:*", "!*stat*"], ["sched:sched_switch", "sched:sched_wakeup"]),
+        (["sched:*,!*stat*"], ["sched:sched_switch", "sched:sched_wakeup"]),
+        (["tracepoint:sched:sched_switch"], ["sched:sched_switch"]),
+        (["T:sched:sched_switch"], ["sched:sched_switch"]),
+        (["t:sched/sched_switch"], ["sched:sched_switch"]),
+        (["sched/sched_switch,signal"], ["sched:sched_switch", "signal:signal_generate"]),
+        (["sys_enter_*at"], ["syscalls:sys_enter_openat", "syscalls:sys_enter_unlinkat"]),
+        (["xhci-hcd"], ["xhci-hcd:xhci_add_endpoint"]),
+        (["*:sys_enter"], ["raw_syscalls:sys_enter"]),
+        (["nothing"], []),
+    ],
+)
+def test_select(patterns: list[str], expected: list[str]) -> None:
+    assert names(select(EVENTS, patterns)) == expected
+
+
+def test_select_all_and_by_regex() -> None:
+    assert select(EVENTS, []) == sorted(EVENTS)
+    assert names(select(EVENTS, ["sys_(enter|exit)_unlinkat$"], regex=True)) == [
+        "syscalls:sys_enter_unlinkat",
+        "syscalls:sys_exit_unlinkat",
+    ]
+    with pytest.raises(UsageError, match="no regular expression"):
+        select(EVENTS, ["("], regex=True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (["syscalls:sys_enter_unlink"], ["syscalls:sys_enter_unlink"]),
+        (["sys_enter_unlink"], ["syscalls:sys_enter_unlink"]),
+        (["sys_exit_unlinkat", "sys_enter_unlinkat"], ["syscalls:sys_exit_unlinkat", "syscalls:sys_enter_unlinkat"]),
+        (["signal"], ["signal:signal_generate"]),
+        (["sched:*", "!sched_s*"], ["sched:sched_wakeup"]),
+        (["sched_switch", "sched_switch"], ["sched:sched_switch"]),
+    ],
+)
+def test_resolve_means_whole_names_in_the_order_asked_for(wanted: list[str], expected: list[str]) -> None:
+    assert names(resolve(EVENTS, wanted)) == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "nearest"),
+    [
+        ("syscall:sys_enter_unlinkat", "syscalls:sys_enter_unlinkat"),
+        ("syscalls:sys_enter_unlinkta", "syscalls:sys_enter_unlinkat"),
+        ("sched_swich", "sched:sched_switch"),
+        ("sheds", "sched:*"),
+    ],
+)
+def test_unknown_names_come_with_the_nearest(wanted: str, nearest: str) -> None:
+    with pytest.raises(EventNotFound) as caught:
+        resolve(EVENTS, [wanted])
+    assert caught.value.suggestions[0] == nearest
+    assert suggest(EVENTS, wanted)[0] == nearest
+    assert nearest in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["../etc/passwd", "a b", "-x", "a\0b", "sched:$(id)", "a;b", "", ",", "\x1b[31m", "é"])
+def test_what_can_be_no_name(name: str) -> None:
+    with pytest.raises((InvalidName, UsageError)):
+        resolve(EVENTS, [name])
+    with pytest.raises((InvalidName, UsageError)):
+        select(EVENTS, [name])
+
+
+def test_bpftrace_list() -> None:
+    text = "hardware:cycles:\ntracepoint:sched:sched_switch\nWARNING: x\ntracepoint:a b:c\ntracepoint:block:bio\n"
+    assert names(parse_bpftrace_list(text)) == ["block:bio", "sched:sched_switch"]

@@ -1,0 +1,215 @@
+"""Sessions and sinks on recorded bytes: limits, losses, ends, and what people and programs get to see."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ReadFixture
+from tests.unit.records import record, unlinkat
+from tpkit import ProbeSpec, Program, ReplayRuntime, Session, SinkError, TracepointId, UsageError, generate_bcc
+from tpkit.decode.clock import Clock
+from tpkit.runtime.replay import Replaying
+from tpkit.sinks.jsonlines import JsonLinesSink
+from tpkit.sinks.output import Output, ReaderGone
+from tpkit.sinks.text import TextSink
+
+CLOCK = Clock(0)
+HOSTILE = b'a\nb\x1b[31m"\xff\\'
+
+
+@pytest.fixture
+def program(read_fixture: ReadFixture) -> Program:
+    names = ("syscalls:sys_enter_unlinkat", "syscalls:sys_exit_unlinkat", "sched:sched_process_exec")
+    return generate_bcc(ProbeSpec(tuple(read_fixture(n) for n in names), string_size=16))
+
+
+def written(tmp_path: Path, program: Program, chunks: list[bytes], form: str = "text", **options: Any) -> str:
+    path = tmp_path / "out"
+    with Output.file(path) as output:
+        sink = TextSink(output, CLOCK) if form == "text" else JsonLinesSink(output, CLOCK)
+        with Session(program, ReplayRuntime(chunks), **options) as session:
+            sink.begin()
+            for delivery in session:
+                sink.write(delivery.batch)
+    return path.read_text()
+
+
+def events(tmp_path: Path, program: Program, chunks: list[bytes]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in written(tmp_path, program, chunks, "json").splitlines()]
+
+
+def test_text(tmp_path: Path, program: Program) -> None:
+    exit_record = record(program, 1, {"time": 2_000_000_000}, ret=-2)
+    lines = written(tmp_path, program, [unlinkat(program, b"/tmp/x", flag=0x200), exit_record]).splitlines()
+    assert lines[0].split() == ["TIME", "PID", "COMM", "EVENT"]
+    assert re.fullmatch(
+        r'\d\d:\d\d:01\.000000 +42 rm +sys_enter_unlinkat\(dfd=AT_FDCWD, pathname="/tmp/x", flag=AT_REMOVEDIR\)',
+        lines[1],
+    )
+    assert lines[2].endswith("sys_exit_unlinkat(ret=-ENOENT)")
+
+
+@pytest.mark.parametrize(
+    ("members", "shown"),
+    [
+        ({"flag": 0x201}, "flag=AT_REMOVEDIR|0x1"),
+        ({"flag": 1}, "flag=1"),
+        ({"dfd": 7}, "dfd=7"),
+        ({"path": b"x" * 16}, 'pathname="xxxxxxxxxxxxxxxx",'),
+        ({"path": b"x" * 17, "size": 18}, 'pathname="xxxxxxxxxxxxxxxx"...,'),
+        ({"path": None}, "pathname=0x7ffe0000,"),
+        ({"path": None, "pathname": 0}, "pathname=NULL,"),
+        ({"path": b""}, 'pathname="",'),
+        ({"path": HOSTILE}, r'pathname="a\nb\033[31m\"\377\\",'),
+        ({"path": "café".encode()}, 'pathname="café",'),
+        ({"path": "a\u202eb".encode()}, r'pathname="a\342\200\256b",'),
+        ({"header": {"comm": b"\x1b]0;x"}}, r" \033]0;x "),
+    ],
+)
+def test_values_in_text(tmp_path: Path, program: Program, members: dict[str, Any], shown: str) -> None:
+    members = {"path": b"/x", **members}
+    text = written(tmp_path, program, [unlinkat(program, **members)])
+    assert shown in text
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", text)
+
+
+def test_json_gives_the_exact_bytes_back(tmp_path: Path, program: Program) -> None:
+    (event,) = events(tmp_path, program, [unlinkat(program, HOSTILE)])
+    assert event["event"] == "syscalls:sys_enter_unlinkat"
+    assert (event["pid"], event["tid"], event["comm"]) == (42, 43, "rm")
+    assert event["args"] == {"dfd": -100, "pathname": HOSTILE.decode("utf-8", "replace"), "flag": 0}
+    assert event["args_text"] == {"dfd": "AT_FDCWD"}
+    assert bytes.fromhex(event["args_hex"]["pathname"]) == HOSTILE
+    assert event["time"] == "1970-01-01T00:00:01.000000000Z"
+
+
+def test_json_of_strings_that_are_utf8(tmp_path: Path, program: Program) -> None:
+    name = b'a\nb\x1b[31m"'
+    (event,) = events(tmp_path, program, [unlinkat(program, name)])
+    assert event["args"]["pathname"].encode() == name
+    assert "args_hex" not in event
+
+
+def test_json_of_what_is_missing(tmp_path: Path, program: Program) -> None:
+    cut, fault = events(tmp_path, program, [unlinkat(program, b"y" * 17, 18), unlinkat(program, None)])
+    assert (cut["args"]["pathname"], cut["args_truncated"]) == ("y" * 16, ["pathname"])
+    assert (fault["args"]["pathname"], fault["args_unreadable"]) == ("0x7ffe0000", ["pathname"])
+
+
+def test_order_is_kept_across_events(tmp_path: Path, program: Program) -> None:
+    mixed = unlinkat(program, b"a") + record(program, 1, ret=0) + unlinkat(program, b"b")
+    assert [e["event"].split("_")[1] for e in events(tmp_path, program, [mixed])] == ["enter", "exit", "enter"]
+
+
+def test_dynamic_strings(tmp_path: Path, program: Program) -> None:
+    exec_record = record(program, 2, filename_text=b"/bin/rm", filename_size=8, old_pid=7)
+    text = written(tmp_path, program, [exec_record])
+    assert 'sched_process_exec(filename="/bin/rm", pid=0, old_pid=7)' in text
+
+
+def test_max_events_is_exact(tmp_path: Path, program: Program) -> None:
+    chunk = unlinkat(program, b"x") * 10
+    text = written(tmp_path, program, [chunk, chunk], max_events=13)
+    assert len(text.splitlines()) == 1 + 13
+
+
+def test_losses_are_told_when_they_happen(program: Program) -> None:
+    chunk = unlinkat(program, b"x")
+    runtime = ReplayRuntime([chunk, b"", chunk], lost=[(0, 0, 0), (5, 0, 1), (7, 0, 1)])
+    with Session(program, runtime) as session:
+        told = [delivery.lost for delivery in session]
+    assert [lost for lost in told if any(lost)] == [(5, 0, 1), (2, 0, 0)]
+    assert session.totals.lost == (7, 0, 1)
+    assert session.totals.delivered == (2, 0, 0)
+
+
+def test_lost_events_are_shown(tmp_path: Path) -> None:
+    event = TracepointId("sched", "sched_switch")
+    for form, sink in (("text", TextSink), ("json", JsonLinesSink)):
+        path = tmp_path / form
+        with Output.file(path) as output:
+            sink(output, CLOCK).lost([(event, 3)])
+        text = path.read_text()
+        assert "3" in text
+        assert str(event) in text
+    assert json.loads(text) == {"lost": 3, "event": str(event), "cause": "ring buffer full"}
+
+
+class WatchedRuntime(ReplayRuntime):
+    """A replay that keeps hold of its run."""
+
+    runs: list[Replaying]
+
+    def start(self, program: Program) -> Replaying:
+        self.runs = [*getattr(self, "runs", []), super().start(program)]
+        return self.runs[-1]
+
+
+def test_a_session_cleans_up_after_an_error(program: Program) -> None:
+    runtime = WatchedRuntime([unlinkat(program, b"x")])
+    before = open_descriptors()
+    with pytest.raises(RuntimeError, match="consumer"):
+        consume_badly(program, runtime)
+    assert runtime.runs[0].closed
+    assert open_descriptors() == before
+
+
+def consume_badly(program: Program, runtime: ReplayRuntime) -> None:
+    with Session(program, runtime) as session:
+        for _ in session:
+            raise RuntimeError("consumer")
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_stop_before_and_after(program: Program) -> None:
+    session = Session(program, ReplayRuntime([unlinkat(program, b"x")]))
+    session.stop()
+    with session:
+        assert sum(len(d.batch) for d in session) == 1  # what waits is still delivered
+    session.stop()
+
+
+def test_a_process_that_doesnt_exist(program: Program) -> None:
+    with pytest.raises(UsageError, match="there is no process"), Session(program, ReplayRuntime([]), pids=(1 << 22,)):
+        pass
+
+
+def test_output_follows_no_links(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_text("precious")
+    (tmp_path / "link").symlink_to(target)
+    with pytest.raises(SinkError, match="symbolic link"):
+        Output.file(tmp_path / "link")
+    os.link(target, tmp_path / "second")
+    with pytest.raises(SinkError, match="second name"):
+        Output.file(tmp_path / "second")
+    assert target.read_text() == "precious"
+
+
+def test_output_is_private_and_starts_empty(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    path.write_text("old" * 100)
+    with Output.file(path) as output:
+        output.write(b"new")
+    assert path.read_text() == "new"
+    with Output.file(tmp_path / "fresh"):
+        assert (tmp_path / "fresh").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_full_disk_and_a_closed_pipe() -> None:
+    with Output.file(Path("/dev/full")) as full, pytest.raises(SinkError, match="No space left"):
+        full.write(b"x")
+    reader, writer = os.pipe()
+    os.close(reader)
+    with pytest.raises(ReaderGone):
+        Output(writer, "pipe", owned=False).write(b"x")
+    os.close(writer)

@@ -1,0 +1,5 @@
+"""``python -m tpkit``."""
+
+from tpkit.cli.main import main
+
+main()

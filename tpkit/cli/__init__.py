@@ -1,0 +1,1 @@
+"""The command line: arguments in, a library call, a sink out. One file for each command."""

@@ -1,0 +1,56 @@
+"""The program ``tpkit``: its commands, and what becomes of errors."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from tpkit.cli.describe import describe
+from tpkit.cli.list import list_events
+from tpkit.cli.show import say, show_error, write
+from tpkit.cli.trace import trace
+from tpkit.errors import TpkitError
+from tpkit.version import __version__
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+app = typer.Typer(
+    name="tpkit",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit status: 0 done, 1 failed or nothing found, 2 wrong usage.",
+)
+app.command("list")(list_events)
+app.command("describe")(describe)
+app.command("trace")(trace)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        write(f"tpkit {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def tpkit(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """Find, understand and trace Linux kernel tracepoints."""
+
+
+def main() -> None:
+    """Runs a command and exits with its status."""
+    try:
+        app()
+    except TpkitError as error:
+        show_error(error)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        say("interrupted")
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,89 @@
+"""Every option, defined once and shared by the commands that take it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tpkit.cli.completion import complete_event
+from tpkit.program import DEFAULT_STRING_SIZE, MAX_STRING_SIZE
+
+
+class NameSource(StrEnum):
+    """Where ``list`` takes names from."""
+
+    TRACEFS = "tracefs"
+    BPFTRACE = "bpftrace"
+
+
+class OutputFormat(StrEnum):
+    """How ``trace`` writes events."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+Patterns = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[PATTERN]...",
+        help="Words, globs ('sched:*'), names (c:n, c/n, t:c:n); commas separate, ! excludes.",
+        autocompletion=complete_event,
+    ),
+]
+Events = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="EVENT...",
+        help="Names (syscalls:sys_enter_unlinkat, or sys_enter_unlinkat), categories, globs.",
+        autocompletion=complete_event,
+    ),
+]
+TracefsFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--tracefs", metavar="DIR", envvar="TPKIT_TRACEFS", help="Read this copy of a tracefs, not the kernel's."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+Regex = Annotated[bool, typer.Option("-r", "--regex", help="Patterns are regular expressions on category:name.")]
+FieldWord = Annotated[
+    str | None, typer.Option("-F", "--field", metavar="WORD", help="Only events with a field whose name has WORD.")
+]
+Arguments = Annotated[bool, typer.Option("-v", "--verbose", help="Show each event's arguments.")]
+Source = Annotated[
+    NameSource | None, typer.Option("--from", help="Where names come from; tracefs, and bpftrace where that fails.")
+]
+Pids = Annotated[
+    str | None,
+    typer.Option("-p", "--pid", metavar="PID[,PID]", help="Only these processes; ends when they have ended."),
+]
+Comm = Annotated[str | None, typer.Option("--comm", metavar="NAME", help="Only threads of this name.")]
+Duration = Annotated[
+    float | None, typer.Option("-d", "--duration", metavar="SECONDS", min=0.001, help="End after this time.")
+]
+MaxEvents = Annotated[
+    int | None, typer.Option("-M", "--max-events", metavar="EVENTS", min=1, help="End after so many events.")
+]
+Format = Annotated[OutputFormat, typer.Option("-f", "--format", help="Lines for people, or JSON, an object a line.")]
+OutputFile = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write events to FILE.")]
+StringSize = Annotated[
+    int,
+    typer.Option(
+        "--string-size",
+        metavar="BYTES",
+        min=1,
+        max=MAX_STRING_SIZE,
+        help="Keep so many bytes of a string; a longer one is marked.",
+    ),
+]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No header, and totals only when something was lost.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show the generated program on stderr, then trace.")]
+ShowProgram = Annotated[
+    bool, typer.Option("--show-program", help="Print the generated program and end, without loading it.")
+]
+
+STRING_SIZE = DEFAULT_STRING_SIZE

@@ -1,0 +1,41 @@
+"""How the commands speak: data on stdout, everything else on stderr, errors in one shape."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from tpkit.errors import TpkitError
+
+
+def write(text: str) -> None:
+    """Data on stdout; ends the program quietly when its reader has gone, as head(1) does."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python must not flush what is left into the pipe when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+
+
+def say(message: str) -> None:
+    """A line on stderr."""
+    from tpkit.decode.text import safe  # not needed by a command that has nothing to say
+
+    sys.stderr.write(f"tpkit: {safe(message)}\n")
+    sys.stderr.flush()
+
+
+def show_error(error: TpkitError) -> None:
+    """What happened and where; below it what to do, and then another program's own words, if any."""
+    from tpkit.decode.text import safe
+
+    where = f"{error.where}: " if error.where else ""
+    lines = [f"tpkit: error: {safe(where + error.what)}"]
+    if error.remedy:
+        lines.append(f"       {safe(error.remedy)}")
+    if error.details:
+        lines += [f"  | {line}" for line in safe(error.details).split("\n")]
+    sys.stderr.write("\n".join(lines) + "\n")
+    sys.stderr.flush()

@@ -1,0 +1,167 @@
+"""``tpkit trace``: events as they happen."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from tpkit.cli import options
+from tpkit.cli.options import STRING_SIZE, OutputFormat
+from tpkit.cli.show import say, write
+from tpkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from tpkit.program import ProbeSpec, Program
+    from tpkit.runtime.session import Session, Totals
+    from tpkit.sinks.base import Sink
+    from tpkit.sinks.output import Output
+
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def trace(
+    events: options.Events,
+    pid: options.Pids = None,
+    comm: options.Comm = None,
+    duration: options.Duration = None,
+    max_events: options.MaxEvents = None,
+    output_format: options.Format = OutputFormat.TEXT,
+    output: options.OutputFile = None,
+    string_size: options.StringSize = STRING_SIZE,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    show_program: options.ShowProgram = False,
+) -> None:
+    """Show events as they happen, with their arguments by name. Ctrl-C ends it.
+
+    \b
+    tpkit trace syscalls:sys_enter_unlinkat
+    tpkit trace sys_enter_unlinkat sys_exit_unlinkat --comm rm
+    tpkit trace sys_enter_openat -p 1234 -d 10 -f json -o opens.jsonl
+    tpkit trace sched:sched_process_exec -M 5
+    tpkit trace sys_enter_openat --show-program
+
+    Totals, with what was lost, go to stderr at the end. What a program passes to a system call can be
+    changed by it before the kernel reads it: an observation, not evidence.
+    """
+    from tpkit.codegen.bcc import generate_bcc  # heavy imports, which help needn't wait for
+
+    program = generate_bcc(_spec(events, _pids(pid), comm, string_size))
+    if show_program:
+        write(program.source)
+        return
+    if verbose:
+        sys.stderr.write(program.source)
+    with _open_output(output) as out:
+        session = _session(program, out, duration, max_events, _pids(pid))
+        try:
+            _run(session, program, _sink(out, output_format, header=not quiet), quiet=quiet)
+        finally:
+            if session.has_begun:
+                _say_totals(session.totals, quiet=quiet)
+
+
+def _spec(names: list[str], pids: tuple[int, ...], comm: str | None, string_size: int) -> ProbeSpec:
+    from tpkit.discover import resolve
+    from tpkit.format_parser import parse_event
+    from tpkit.host import pid_namespace
+    from tpkit.program import ProbeSpec
+    from tpkit.tracefs import Tracefs
+
+    tree = Tracefs.find()
+    chosen = resolve(tree.event_ids(), names)
+    return ProbeSpec(
+        events=tuple(parse_event(tree.format_text(event), event) for event in chosen),
+        pids=pids,
+        comm=None if comm is None else os.fsencode(comm),
+        string_size=string_size,
+        exclude_pid=os.getpid(),
+        pid_namespace=pid_namespace(),
+    )
+
+
+def _pids(text: str | None) -> tuple[int, ...]:
+    """``12,34`` as numbers. Raises UsageError."""
+    try:
+        return tuple(int(part) for part in text.split(",")) if text is not None else ()
+    except ValueError:
+        raise UsageError(f"{text!r} is no list of process ids", where="-p", remedy="give -p 12 or -p 12,34") from None
+
+
+def _open_output(path: Path | None) -> Output:
+    from tpkit.sinks.output import Output
+
+    return Output.stdout() if path is None else Output.file(path)
+
+
+def _sink(output: Output, form: OutputFormat, *, header: bool) -> Sink:
+    from tpkit.decode.clock import Clock
+    from tpkit.sinks.jsonlines import JsonLinesSink
+    from tpkit.sinks.text import TextSink
+
+    if form is OutputFormat.JSON:
+        return JsonLinesSink(output, Clock.now())
+    return TextSink(output, Clock.now(), header=header)
+
+
+def _session(
+    program: Program, out: Output, duration: float | None, max_events: int | None, pids: tuple[int, ...]
+) -> Session:
+    from tpkit.runtime.bcc_runtime import BccRuntime
+    from tpkit.runtime.session import Session
+
+    hang_up = out.descriptor if out.is_pipe() else None
+    return Session(
+        program, BccRuntime(), duration=duration, max_events=max_events, pids=pids, hang_up=hang_up
+    )
+
+
+def _run(session: Session, program: Program, sink: Sink, *, quiet: bool) -> None:
+    """A session from begin to end, whatever ends it."""
+    from tpkit.sinks.output import ReaderGone
+
+    with _ended_by_signals(session), suppress(ReaderGone), session:
+        if not quiet:
+            say(f"tracing {_named(program)}; Ctrl-C ends it")
+        sink.begin()
+        for delivery in session:
+            sink.lost([(p.tracepoint, n) for p, n in zip(program.probes, delivery.lost, strict=True) if n])
+            if len(delivery.batch):
+                sink.write(delivery.batch)
+
+
+@contextmanager
+def _ended_by_signals(session: Session) -> Iterator[None]:
+    """The first signal ends the session, a second one breaks off."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        if session.is_stopping:
+            raise KeyboardInterrupt
+        session.stop()
+
+    before = {number: signal.signal(number, end) for number in ENDING_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _named(program: Program) -> str:
+    names = [str(probe.tracepoint) for probe in program.probes]
+    return names[0] if len(names) == 1 else f"{len(names)} events"
+
+
+def _say_totals(totals: Totals, *, quiet: bool) -> None:
+    lost = sum(totals.lost)
+    if quiet and not lost:
+        return
+    delivered = sum(totals.delivered)
+    account = f"{lost} lost (ring buffer full)" if lost else "none lost"
+    say(f"{delivered} event{'' if delivered == 1 else 's'} in {totals.seconds:.1f} s, {account}")

@@ -1,0 +1,172 @@
+"""Programs for BCC: C that its compiler takes, one function for each event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tpkit.codegen.columns import Source, left_out, plan_columns
+from tpkit.codegen.context_struct import ContextMember, ContextStruct, context_struct
+from tpkit.codegen.names import comment_text, safe_identifier
+from tpkit.codegen.templates import render_template
+from tpkit.context import prototype
+from tpkit.errors import GenerateError
+from tpkit.model import EventFormat
+from tpkit.program import Probe, ProbeSpec, Program
+from tpkit.record import COMM_SIZE, HEADER, Capture, Member, RecordLayout
+
+RING = "events"
+LOST = "lost"
+RING_PAGES = 2048  # 8 MiB of 4 KiB pages: 70,000 records with a path of 64 bytes
+
+# The ring buffer's own limit is far higher; a record of this size would hold 240 strings of 256 bytes.
+MAX_RECORD = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class _ProbeText:
+    """What the template says of one probe."""
+
+    number: int
+    title: str
+    prototype: str
+    function: str
+    context_name: str
+    context: tuple[ContextMember, ...]
+    record_name: str
+    record: tuple[Member, ...]
+    left_out: tuple[ContextMember, ...]
+    statements: tuple[str, ...]
+
+
+def generate_bcc(spec: ProbeSpec) -> Program:
+    """The BCC program for what is wanted. Raises GenerateError for an event whose record is too large."""
+    plans = [plan_columns(event, spec.string_size) for event in spec.events]
+    layouts = [_layout(event, plan) for event, plan in zip(spec.events, plans, strict=True)]
+    stride = max(layout.stride for layout in layouts)
+    taken: set[str] = set()
+    names = [_base_name(event, spec, taken) for event in spec.events]
+    probes = tuple(
+        Probe(event.id, f"on_{name}", layout.with_stride(stride))
+        for event, name, layout in zip(spec.events, names, layouts, strict=True)
+    )
+    texts = [
+        _probe_text(number, event, name, probe, plan)
+        for number, (event, name, probe, plan) in enumerate(zip(spec.events, names, probes, plans, strict=True))
+    ]
+    return Program(_source(spec, texts), probes, RING, LOST)
+
+
+def _layout(event: EventFormat, plan: tuple[Source, ...]) -> RecordLayout:
+    layout = RecordLayout.fitting(event.id, (source.column for source in plan))
+    if layout.stride > MAX_RECORD:
+        raise GenerateError(
+            f"a record would have {layout.stride} bytes, of {MAX_RECORD} at most",
+            where=str(event.id),
+            remedy="give a smaller --string-size",
+        )
+    return layout
+
+
+def _base_name(event: EventFormat, spec: ProbeSpec, taken: set[str]) -> str:
+    """The event's name, with its category in front where two events of the program share a name."""
+    same = sum(other.id.name == event.id.name for other in spec.events)
+    return safe_identifier(event.id.name if same == 1 else f"{event.id.category}_{event.id.name}", taken)
+
+
+def _probe_text(
+    number: int, event: EventFormat, name: str, probe: Probe, plan: tuple[Source, ...]
+) -> _ProbeText:
+    context = context_struct(event)
+    return _ProbeText(
+        number=number,
+        title=str(event.id),
+        prototype=comment_text(prototype(event)),
+        function=probe.function,
+        context_name=f"{name}_context",
+        context=context.members,
+        record_name=f"{name}_record",
+        record=tuple(probe.layout.members()),
+        left_out=tuple(
+            ContextMember(comment_text(a.field.declaration), comment_text(a.refusal or "")) for a in left_out(event)
+        ),
+        statements=tuple(line for source in plan for line in _statements(source, context)),
+    )
+
+
+def _source(spec: ProbeSpec, probes: list[_ProbeText]) -> str:
+    return render_template(
+        "bcc/program.c.j2",
+        titles=[str(event.id) for event in spec.events],
+        header=[ContextMember(member.declaration, comment) for member, comment in HEADER],
+        ring=RING,
+        ring_pages=RING_PAGES,
+        lost=LOST,
+        probes=probes,
+        pids=spec.pids,
+        exclude_pid=spec.exclude_pid,
+        namespace=spec.pid_namespace,
+        comm_size=COMM_SIZE,
+        comm_bytes=[_c_character(byte) for byte in (*spec.comm, 0)] if spec.comm else [],
+    )
+
+
+def _c_character(byte: int) -> str:
+    """A byte as C writes it: ``'r'`` for letters, digits and a few more, otherwise a number."""
+    character = chr(byte)
+    return f"'{character}'" if character.isascii() and (character.isalnum() or character in "-_.:/ ") else str(byte)
+
+
+# ------------------------------------------------------------------ the statements of one column
+
+
+def _statements(source: Source, context: ContextStruct) -> tuple[str, ...]:
+    """C that fills the record's members of one column."""
+    value = _value_statement(source, context)
+    column, field = source.column, source.access.field
+    if column.size is None or column.text is None:
+        return (value,)
+    size, text = f"event->{column.size.name}", f"event->{column.text.name}"
+    address = _address(source)
+    if column.capture is Capture.USER_STRING:
+        return value, f"{size} = bpf_probe_read_user_str({text},", f"\t\tsizeof({text}), {address});"
+    if column.capture is Capture.KERNEL_STRING or field.type.is_text:
+        return value, f"{size} = bpf_probe_read_kernel_str({text},", f"\t\tsizeof({text}), {address});"
+    return (value, *_bytes_statements(f"event->{column.value.name}", size, text, address))
+
+
+def _value_statement(source: Source, context: ContextStruct) -> str:
+    """A direct read where the context has an aligned member for it, a probe read elsewhere."""
+    field, target = source.access.field, f"event->{source.column.value.name}"
+    if source.access.argument is not None:
+        return f"{target} = ctx->args[{source.access.argument}];"
+    if source.column.capture is Capture.BYTES:
+        return f"bpf_probe_read_kernel({target}, sizeof({target}), (char *)ctx + {field.offset});"
+    member = context.names.get(field.offset)
+    if member is None or field.overlaps:
+        return f"bpf_probe_read_kernel(&{target}, sizeof({target}), (char *)ctx + {field.offset});"
+    return f"{target} = ctx->{member};"
+
+
+def _address(source: Source) -> str:
+    """Where the string or the bytes are that a pointer or a location leads to."""
+    field, value = source.access.field, f"event->{source.column.value.name}"
+    if source.column.capture is Capture.DATA_LOC:
+        return f"(char *)ctx + ({value} & 0xffff)"
+    if source.column.capture is Capture.REL_LOC:
+        return f"(char *)ctx + {field.end} + ({value} & 0xffff)"
+    return f"(const char *){value}"
+
+
+def _bytes_statements(value: str, size: str, text: str, address: str) -> tuple[str, ...]:
+    """Bytes of a length that the location tells: as many as there is room for, and the whole length."""
+    return (
+        "{",
+        f"\t__u32 length = {value} >> 16;",
+        "",
+        f"\t{size} = length;",
+        f"\tif (length > sizeof({text}))",
+        f"\t\tlength = sizeof({text});",
+        f"\tif (bpf_probe_read_kernel({text}, length, {address}))",
+        f"\t\t{size} = -14;",  # -EFAULT, as the string helpers say it
+        "}",
+    )

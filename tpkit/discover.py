@@ -1,0 +1,181 @@
+"""Which tracepoints there are, by name: listing, patterns, near names. Parses no formats.
+
+Names come from tracefs, or from ``bpftrace -l`` where tracefs can't be read. Patterns are what users
+of bpftrace, perf and trace-cmd write: ``tracepoint:c:n``, ``t:c:n``, ``c:n``, ``c/n``, an event or a
+category alone, globs, plain words, regular expressions; commas separate, ``!`` in front excludes.
+"""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import re
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
+
+from tpkit.errors import EventNotFound, InvalidName, ToolError, UsageError
+from tpkit.host import clean_environment, find_tool, install_command
+from tpkit.model import TracepointId
+
+_PREFIX = re.compile(r"(?:tracepoint|t):", re.IGNORECASE)
+_PATTERN = re.compile(r"[A-Za-z0-9_.:/*?\[\]!^-]+", re.ASCII)
+_GLOB = re.compile(r"[*?\[]")
+_BPFTRACE_SECONDS = 60
+
+Matcher = Callable[[TracepointId], bool]
+
+
+# ---------------------------------------------------------------------------------- patterns
+
+
+def select(events: Iterable[TracepointId], patterns: Sequence[str], *, regex: bool = False) -> list[TracepointId]:
+    """The events that the patterns choose, sorted; all of them without a pattern.
+
+    A plain word is a substring of ``category:name``. Raises UsageError for a pattern that is none.
+    """
+    make = _regex_matcher if regex else _list_matcher
+    parts = list(patterns) if regex else _parts(patterns)
+    unwanted = [make(part[1:]) for part in parts if part.startswith("!")]
+    wanted = [make(part) for part in parts if not part.startswith("!")]
+    return [
+        event
+        for event in sorted(events)
+        if (not wanted or any(match(event) for match in wanted)) and not any(match(event) for match in unwanted)
+    ]
+
+
+def resolve(events: Iterable[TracepointId], names: Sequence[str]) -> list[TracepointId]:
+    """The events that are meant by name, in the order of the names, for commands that work on single events.
+
+    A plain word is the whole name of an event, or of a category. Raises EventNotFound for a name that
+    means nothing, with the nearest ones; UsageError, InvalidName for one that can't be a name.
+    """
+    known = sorted(events)
+    chosen: dict[TracepointId, None] = {}
+    for part in _parts(names):
+        found = list(filter(_name_matcher(part), known))
+        if part.startswith("!"):
+            chosen = {event: None for event in chosen if event not in found}
+        elif not found:
+            raise EventNotFound(part, suggest(known, part))
+        else:
+            chosen.update(dict.fromkeys(found))
+    return list(chosen)
+
+
+def suggest(events: Iterable[TracepointId], wanted: str, count: int = 3) -> list[str]:
+    """The nearest names, best first: of whole names for ``c:n``, of events and categories for a word."""
+    known = sorted(events)
+    halves = _split(wanted.lstrip("!"))
+    if halves is not None:
+        return difflib.get_close_matches(":".join(halves), [str(event) for event in known], count, 0.6)
+    word = _without_prefix(wanted)
+    names = {event.name: str(event) for event in known}
+    names.update({event.category: f"{event.category}:*" for event in known})
+    names.update({event.syscall: str(event) for event in known if event.syscall and event.is_syscall_enter})
+    return [names[near] for near in difflib.get_close_matches(word, names, count, 0.6)]
+
+
+def _parts(patterns: Sequence[str]) -> list[str]:
+    """The comma-separated parts of all patterns. Raises UsageError for characters that no name has."""
+    parts = [part for pattern in patterns for part in pattern.split(",") if part]
+    for part in parts:
+        if not _PATTERN.fullmatch(part) or ".." in part or part.startswith("-"):
+            raise InvalidName(
+                f"{part[:80]!r} can't be a tracepoint's name or a pattern of names",
+                remedy="names look like syscalls:sys_enter_unlinkat, patterns like 'sched:*'",
+            )
+    if patterns and not parts:
+        raise UsageError("an empty pattern", remedy="give a name, a word or a glob such as 'sched:*'")
+    return parts
+
+
+def _without_prefix(text: str) -> str:
+    return _PREFIX.sub("", text, count=1) if _PREFIX.match(text) else text
+
+
+def _split(part: str) -> tuple[str, str] | None:
+    """Category and name of ``c:n`` or ``c/n``, None for a single word."""
+    text = _without_prefix(part)
+    for separator in (":", "/"):
+        category, found, name = text.partition(separator)
+        if found:
+            return category, name
+    return None
+
+
+def _list_matcher(part: str) -> Matcher:
+    text = _without_prefix(part)
+    halves = _split(part)
+    if _GLOB.search(text):
+        pattern = _glob(":".join(halves) if halves else text)
+        return lambda event: bool(pattern(str(event)) or (halves is None and pattern(event.name)))
+    word = ":".join(halves) if halves else text
+    return lambda event: word in str(event)
+
+
+def _name_matcher(part: str) -> Matcher:
+    part = part.removeprefix("!")
+    halves = _split(part)
+    if halves is not None:
+        pattern = _glob(":".join(halves))
+        return lambda event: bool(pattern(str(event)))
+    word = _glob(_without_prefix(part))
+    return lambda event: bool(word(event.name) or word(event.category))
+
+
+def _regex_matcher(part: str) -> Matcher:
+    try:
+        pattern = re.compile(part)
+    except re.error as error:
+        raise UsageError(f"{part!r} is no regular expression: {error}", where="-r") from None
+    return lambda event: bool(pattern.search(str(event)))
+
+
+def _glob(pattern: str) -> Callable[[str], object]:
+    return re.compile(fnmatch.translate(pattern)).match
+
+
+# ---------------------------------------------------------------------------------- bpftrace
+
+
+def events_of_bpftrace() -> list[TracepointId]:
+    """What ``bpftrace -l 'tracepoint:*'`` lists, sorted. Raises ToolError."""
+    program = find_tool("bpftrace")
+    if program is None:
+        raise ToolError("bpftrace isn't installed", remedy=install_command("bpftrace"))
+    try:
+        done = subprocess.run(
+            [str(program), "-l", "tracepoint:*"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=clean_environment(),
+            cwd="/",
+            timeout=_BPFTRACE_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ToolError(f"bpftrace can't be run: {error}", where=str(program)) from None
+    words = done.stderr.decode(errors="replace").strip()
+    names = parse_bpftrace_list(done.stdout.decode(errors="replace"))
+    if done.returncode or not names:
+        raise ToolError(
+            "bpftrace lists no tracepoints",
+            where=str(program),
+            remedy="bpftrace needs root and a mounted tracefs",
+            details=words or None,
+        )
+    return names
+
+
+def parse_bpftrace_list(text: str) -> list[TracepointId]:
+    """Tracepoints from ``bpftrace -l``'s lines ``tracepoint:category:name``, sorted; other lines are skipped."""
+    found = set()
+    for line in text.splitlines():
+        kind, _, rest = line.strip().partition(":")
+        if kind == "tracepoint":
+            try:
+                found.add(TracepointId.parse(rest))
+            except InvalidName:
+                continue
+    return sorted(found)

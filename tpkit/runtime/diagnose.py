@@ -1,0 +1,76 @@
+"""Why the kernel or BCC refused: foreign exceptions and messages turned into errors of ours."""
+
+from __future__ import annotations
+
+import platform
+
+from tpkit import host
+from tpkit.errors import AttachError, CompileError, KernelUnsupported, LoadError, PrivilegeError, ProbeError
+
+_RINGBUF_REFUSED = "could not open bpf map: events"
+
+
+def check_privileges() -> None:
+    """Raises PrivilegeError or KernelUnsupported when loading can't work whatever the program is."""
+    missing = host.missing_capabilities()
+    if missing:
+        raise PrivilegeError(
+            f"this process may not load BPF programs: {' and '.join(missing)} missing",
+            remedy="run as root, or give it CAP_BPF and CAP_PERFMON",
+        )
+    if host.lockdown() == "confidentiality":
+        raise KernelUnsupported(
+            "kernel lockdown in confidentiality mode forbids BPF programs to read memory",
+            where="/sys/kernel/security/lockdown",
+            remedy="boot with lockdown=integrity or without Secure Boot's lockdown",
+        )
+
+
+def compile_failure(words: str) -> ProbeError:
+    """BCC made no module: its compiler or the kernel's maps said no. ``words``: all it printed."""
+    if _RINGBUF_REFUSED in words and "Invalid argument" in words:
+        return KernelUnsupported(
+            f"this kernel ({platform.release()}) has no BPF ring buffer",
+            remedy="Linux 5.8 or newer is needed for trace; list and describe work here",
+            details=words,
+        )
+    if "Operation not permitted" in words:
+        return _not_permitted(words)
+    return CompileError(
+        "BCC could not compile the generated program",
+        remedy="see the program with --show-program; please report this with your kernel's and BCC's version",
+        details=words,
+    )
+
+
+def load_failure(event: str, words: str) -> ProbeError:
+    """The verifier said no, or we may not ask it."""
+    if "Operation not permitted" in words or "super-user" in words:
+        return _not_permitted(words)
+    return LoadError(
+        "the kernel's verifier refused the generated program",
+        where=event,
+        remedy="please report this with the program (--show-program) and your kernel's version",
+        details=words,
+    )
+
+
+def attach_failure(event: str, words: str) -> ProbeError:
+    """perf_event_open or its ioctl said no."""
+    if "Operation not permitted" in words:
+        return _not_permitted(words)
+    if "ermission denied" in words:
+        # tp_prog_is_valid_access passed, perf_event_set_bpf_prog compares with the real record.
+        remedy = "the kernel's record is smaller than its format file says; please report this"
+    else:
+        remedy = "is tracefs mounted on /sys/kernel/tracing? as root: mount -t tracefs tracefs /sys/kernel/tracing"
+    return AttachError("the program can't be attached to its tracepoint", where=event, remedy=remedy, details=words)
+
+
+def _not_permitted(words: str) -> PrivilegeError:
+    if not host.in_initial_user_namespace():
+        what = "the capabilities of this process count in its own user namespace only"
+        return PrivilegeError(what, remedy="run tpkit on the host, as root", details=words)
+    missing = host.missing_capabilities()
+    what = f"the kernel refused BPF to this process{': ' + ' and '.join(missing) + ' missing' if missing else ''}"
+    return PrivilegeError(what, remedy="run as root; a container needs CAP_BPF and CAP_PERFMON", details=words)

@@ -1,0 +1,1 @@
+/* Empty: BCC includes it, and a tracepoint program needs nothing of it. */

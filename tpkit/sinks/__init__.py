@@ -1,0 +1,1 @@
+"""Where events go: one small class for each form, all of them told of losses too."""
