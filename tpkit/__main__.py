@@ -1,5 +1,5 @@
 """``python -m tpkit``."""
 
-from tpkit.cli.main import main
+from tpkit.cli.start import main
 
 main()

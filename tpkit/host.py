@@ -14,6 +14,9 @@ from pathlib import Path
 # capability(7); the numbers are in uapi/linux/capability.h.
 CAPABILITIES: Mapping[str, int] = {"CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "CAP_BPF": 39}
 
+STATUS = Path("/proc/self/status")
+LOCKDOWN = Path("/sys/kernel/security/lockdown")
+
 # Where a distribution's own programs are: the caller's PATH isn't asked, it may be hostile to root.
 TRUSTED_PATH = ("/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin")
 
@@ -63,7 +66,7 @@ def install_command(tool: str, ids: tuple[str, ...] | None = None) -> str:
     return f"install your distribution's package of {'BCC for Python 3' if tool == 'bcc' else tool}"
 
 
-def missing_capabilities(status: Path = Path("/proc/self/status")) -> tuple[str, ...]:
+def missing_capabilities(status: Path = STATUS) -> tuple[str, ...]:
     """Which capabilities this process lacks to load and attach tracepoint programs.
 
     CAP_SYS_ADMIN alone suffices, otherwise both CAP_BPF and CAP_PERFMON are needed (Linux 5.8,
@@ -98,7 +101,7 @@ def pid_namespace(link: Path = Path("/proc/self/ns/pid")) -> tuple[int, int] | N
     return None if status.st_ino == 0xEFFFFFFC else (status.st_dev, status.st_ino)
 
 
-def lockdown(path: Path = Path("/sys/kernel/security/lockdown")) -> str | None:
+def lockdown(path: Path = LOCKDOWN) -> str | None:
     """``none``, ``integrity`` or ``confidentiality``; None where the kernel doesn't say."""
     try:
         words = path.read_text().split()

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -160,10 +160,49 @@ def bpftool(*arguments: str) -> list[dict[str, object]]:
     return found
 
 
-def ours_in_the_kernel() -> set[tuple[str, object]]:
-    """Programs and maps with names that tpkit gives."""
-    programs = {("prog", p["id"]) for p in bpftool("prog", "show") if str(p.get("name", "")).startswith("on_sys_")}
-    return programs | {("map", m["id"]) for m in bpftool("map", "show") if m.get("name") in ("events", "lost")}
+Objects = set[tuple[str, int]]
 
 
-PYTHON = sys.executable
+def ours_in_the_kernel() -> Objects:
+    """Programs and maps with names that tpkit gives, whichever tpkit it was."""
+    loaded = bpftool("prog", "show")
+    programs = {("prog", int(str(p["id"]))) for p in loaded if str(p.get("name")).startswith("on_sys_")}
+    maps = {("map", int(str(m["id"]))) for m in bpftool("map", "show") if m.get("name") in ("events", "lost")}
+    return programs | maps
+
+
+def held_by(pid: int | str) -> Objects:
+    """Programs and maps that a process has open (fdinfo of proc(5))."""
+    found: Objects = set()
+    for info in Path(f"/proc/{pid}/fdinfo").glob("*"):
+        try:
+            text = info.read_text()
+        except OSError:  # closed, or ended, meanwhile
+            continue
+        found |= {(kind, int(number)) for kind, number in re.findall(r"^(prog|map)_id:\s*(\d+)$", text, re.MULTILINE)}
+    return found
+
+
+def nothing_is_left(*ids: tuple[str, int]) -> None:
+    """No object of tpkit's outlives its process, nor any of these.
+
+    The kernel frees a program a moment after its last descriptor is closed (RCU).
+    """
+    end = time.monotonic() + 10
+    while left := left_over(*ids):
+        assert time.monotonic() < end, left
+        time.sleep(0.02)
+
+
+def left_over(*ids: tuple[str, int]) -> Objects:
+    kernel = ours_in_the_kernel()
+    held = set().union(*(held_by(path.name) for path in Path("/proc").glob("[0-9]*")))
+    return (kernel - held) | (kernel & set(ids))
+
+
+# A mount namespace whose changes stay in it. unshare(1) would do both at once, but not in a chroot, where
+# "/" is no mount: then the mounts that the tests change are made private one by one, or nothing is done.
+UNSHARE = ["/usr/bin/unshare", "--mount", "--propagation", "unchanged"]
+OWN_MOUNTS = (
+    "mount --make-rprivate / 2>&- || { mount --make-rprivate /sys && mount --make-rprivate /proc; } || exit 99;"
+)

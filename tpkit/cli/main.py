@@ -1,20 +1,16 @@
-"""The program ``tpkit``: its commands, and what becomes of errors."""
+"""The program's commands, put together."""
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from tpkit.cli.describe import describe
 from tpkit.cli.list import list_events
-from tpkit.cli.show import say, show_error, write
+from tpkit.cli.show import write
 from tpkit.cli.trace import trace
-from tpkit.errors import TpkitError
 from tpkit.version import __version__
-
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 app = typer.Typer(
     name="tpkit",
@@ -42,15 +38,3 @@ def tpkit(
     ] = False,
 ) -> None:
     """Find, understand and trace Linux kernel tracepoints."""
-
-
-def main() -> None:
-    """Runs a command and exits with its status."""
-    try:
-        app()
-    except TpkitError as error:
-        show_error(error)
-        sys.exit(error.exit_status)
-    except KeyboardInterrupt:
-        say("interrupted")
-        sys.exit(INTERRUPTED)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import sysconfig
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -44,7 +45,10 @@ def import_bcc(folders: Iterable[Path] | None = None) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules["bcc"] = module
     try:
-        spec.loader.exec_module(module)
+        with warnings.catch_warnings():
+            # BCC 0.26 has regular expressions that Python 3.12 and newer warn of.
+            warnings.simplefilter("ignore", SyntaxWarning)
+            spec.loader.exec_module(module)
     except BaseException as error:
         for name in [name for name in sys.modules if name == "bcc" or name.startswith("bcc.")]:
             del sys.modules[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from pathlib import Path
 
 from tpkit import host
 from tpkit.errors import AttachError, CompileError, KernelUnsupported, LoadError, PrivilegeError, ProbeError
@@ -10,18 +11,18 @@ from tpkit.errors import AttachError, CompileError, KernelUnsupported, LoadError
 _RINGBUF_REFUSED = "could not open bpf map: events"
 
 
-def check_privileges() -> None:
+def check_privileges(status: Path = host.STATUS, lockdown: Path = host.LOCKDOWN) -> None:
     """Raises PrivilegeError or KernelUnsupported when loading can't work whatever the program is."""
-    missing = host.missing_capabilities()
+    missing = host.missing_capabilities(status)
     if missing:
         raise PrivilegeError(
             f"this process may not load BPF programs: {' and '.join(missing)} missing",
             remedy="run as root, or give it CAP_BPF and CAP_PERFMON",
         )
-    if host.lockdown() == "confidentiality":
+    if host.lockdown(lockdown) == "confidentiality":
         raise KernelUnsupported(
             "kernel lockdown in confidentiality mode forbids BPF programs to read memory",
-            where="/sys/kernel/security/lockdown",
+            where=str(lockdown),
             remedy="boot with lockdown=integrity or without Secure Boot's lockdown",
         )
 
