@@ -28,7 +28,7 @@ test: ## (root) set up what is missing, then lint and all tests, the live ones i
 	$(need_root)
 	@tools/setup test
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest tests/unit tests/golden tests/live
+	$(BIN)/pytest tests/unit tests/golden tests/rendering tests/live
 
 lint: ## ruff, mypy --strict and the import rules
 	@tools/setup dev

@@ -41,21 +41,36 @@ def _located(pattern: str, name: str) -> pp.ParserElement:
     return _element(pattern, name).set_parse_action(lambda _text, at, tokens: [(at, tokens[0])])
 
 
-_FIELD_BLOCK = r"(?:[ \t]*field(?: special)?:[^\n]*\n)*"
+_EMPTY_LINE = r"[ \t]*\n"
+_ANY_FIELD_LINE = r"[ \t]*field(?: special)?:[^\n]*\n"
 
 _FILE = (
-    _element(r"name:", "'name:'")
+    _element(r"\s*name:", "'name:'")
     + _element(r"[ \t]*[A-Za-z0-9_.-]+[ \t]*\n", "the event's name")("name")
     + _element(r"ID:", "'ID:'")
     + _element(r"[ \t]*[0-9]{1,9}[ \t]*\n", "the event's number")("number")
     + _element(r"format:[ \t]*\n", "'format:'")
-    + _located(_FIELD_BLOCK, "field lines")("common")
-    + _element(r"[ \t]*\n|(?=print fmt:)", "'field:' or an empty line")
-    + _located(_FIELD_BLOCK, "field lines")("fields")
-    + _element(r"(?:[ \t]*\n)*", "an empty line")
-    + pp.Opt(_element(r"print fmt:", "'print fmt:'") + _element(r"[\s\S]*", "a print fmt")("print_fmt"))
+    + _located(rf"(?:{_ANY_FIELD_LINE})*", "field lines")("common")
+    + _element(rf"{_EMPTY_LINE}|(?=[ \t]*print fmt:)", "'field:' or an empty line")
+    + _located(rf"(?:{_ANY_FIELD_LINE}|{_EMPTY_LINE})*", "field lines")("fields")
+    + pp.Opt(_element(r"[ \t]*print fmt:", "'print fmt:'") + _element(r"[\s\S]*", "a print fmt")("print_fmt"))
     + _element(r"\Z", "'field:', an empty line or 'print fmt:'")
 ).parse_with_tabs()  # pyparsing would turn tabs into spaces, and every position would be off
+
+
+def _as_written(text: str) -> str:
+    """The text that the kernel wrote, without what a copy through other systems adds.
+
+    That is a byte order mark, NULs behind the end, and carriage returns, which old adb versions add and
+    which are taken off only if the first line has one: a format string may hold others.
+    """
+    text = text.removeprefix("\ufeff").rstrip("\0")
+    if "\r" in text and text.partition("\n")[0].endswith("\r"):
+        text = _LINE_END.sub("\n", text).rstrip("\r")
+    return text
+
+
+_LINE_END = re.compile(r"(?<!\r)\r+\n")
 
 
 def _parse_file(text: str) -> pp.ParseResults:
@@ -75,14 +90,17 @@ def _format_error(text: str, at: int, expected: object) -> FormatError:
 
 # --------------------------------------------------------------------------------- a field line
 
+# The body of a struct or union without a name, with one more within it: the only place for a ';'.
+_BODY = r"\{(?:[^{}\n]|\{[^{}\n]*\})*\}"
+
 _FIELD_LINE = (
     _element(r"[ \t]*field(?: special)?:[ \t]*", "'field:'")
-    + _located(r"[^;\n]*[^;\s]", "a declaration")("declaration")
-    + _element(r"[ \t]*;[ \t]*offset:", "'; offset:'")
+    + _located(rf"(?=[^;\s])[^;{{}}\n]*(?:{_BODY}[^;{{}}\n]*)*(?<![ \t])", "a declaration")("declaration")
+    + _element(r"[ \t]*;[ \t]*offset:[ \t]*", "'; offset:'")
     + _located(r"[0-9]+", "an offset in bytes")("offset")
-    + _element(r";[ \t]*size:", "'; size:'")
+    + _element(r";[ \t]*size:[ \t]*", "'; size:'")
     + _located(r"[0-9]+", "a size in bytes")("size")
-    + pp.Opt(_element(r";[ \t]*signed:", "'; signed:'") + _element(r"[01]", "0 or 1")("signed"))
+    + pp.Opt(_element(r";[ \t]*signed:[ \t]*", "'; signed:'") + _element(r"[01]", "0 or 1")("signed"))
     + _element(r";[ \t]*\Z", "';' and the end of the line")
 ).parse_with_tabs()
 
