@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit live setup clean
+.PHONY: help demo test lint unit live fuzz setup clean
 
 BIN := .venv/bin
 # The tools import what is in .venv, not what the caller's environment points at.
@@ -44,6 +44,16 @@ live: ## (root) the tests against the running kernel
 	$(need_root)
 	@tools/setup test
 	$(BIN)/pytest tests/live
+
+FUZZ_SECONDS ?= 60
+FUZZ := tests.fuzz.formats
+fuzz: ## feed both grammars what atheris makes up, for FUZZ_SECONDS (60); findings stay in build/fuzz
+	@tools/setup dev
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || \
+	$(BIN)/python -m pip install -q --no-input -c constraints.txt atheris >/dev/null 2>&1 || \
+	{ echo "make fuzz: atheris can't be installed; to see why: $(BIN)/pip install -c constraints.txt atheris" >&2; exit 1; }
+	$(BIN)/python -m $(FUZZ) file build/fuzz -max_total_time=$$((($(FUZZ_SECONDS) + 1) / 2))
+	$(BIN)/python -m $(FUZZ) print_fmt build/fuzz -max_total_time=$$((($(FUZZ_SECONDS) + 1) / 2))
 
 setup: ## (root) only the set-up: packages, .venv, tracefs
 	$(need_root)

@@ -7,12 +7,14 @@ format and the BTF are handed in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from tpkit.btf import Btf, BtfError, context_struct
+from tpkit.btf import Btf, BtfError, context_struct, enum_values
 from tpkit.context import Access, accesses, prototype
+from tpkit.errors import FormatError
 from tpkit.model import EventFormat
+from tpkit.print_fmt import LOCAL, Decoding, decodings, unevaluable
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,11 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """One tracepoint, explained. sections: for ``SEC("…")``, the long name first."""
+    """One tracepoint, explained.
+
+    sections: for ``SEC("…")``, the long name first; tables: names for numbers, from the print fmt;
+    unevaluable: what in the print fmt no record can answer, and why.
+    """
 
     event: EventFormat
     prototype: str
@@ -38,6 +44,8 @@ class Description:
     context: Context
     accesses: tuple[Access, ...]
     usage: str
+    tables: tuple[Decoding, ...] = ()
+    unevaluable: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain data, for JSON."""
@@ -54,6 +62,8 @@ class Description:
                 "notes": list(self.context.notes),
             },
             "fields": [_field_dict(access) for access in self.accesses],
+            "tables": [_table_dict(table) for table in self.tables],
+            "unevaluable": list(self.unevaluable),
             "usage": self.usage,
             "print_fmt": self.event.print_fmt,
         }
@@ -61,6 +71,7 @@ class Description:
 
 def describe_event(event: EventFormat, btf: Btf | None) -> Description:
     """The description of an event. btf: the kernel's that the format came from, None without one."""
+    tables, unknown = _print_fmt_facts(event, btf)
     return Description(
         event=event,
         prototype=prototype(event),
@@ -68,7 +79,18 @@ def describe_event(event: EventFormat, btf: Btf | None) -> Description:
         context=_context(event, btf),
         accesses=accesses(event),
         usage=_usage(event),
+        tables=tables,
+        unevaluable=unknown,
     )
+
+
+def _print_fmt_facts(event: EventFormat, btf: Btf | None) -> tuple[tuple[Decoding, ...], tuple[str, ...]]:
+    """The tables of the print fmt, and what in it no record can answer."""
+    machine = replace(LOCAL, names=enum_values(btf))
+    try:
+        return decodings(event, machine), tuple(f"{d.source}: {d.reason}" for d in unevaluable(event, machine))
+    except FormatError as error:
+        return (), (f"print fmt: {error.what}",)
 
 
 def _context(event: EventFormat, btf: Btf | None) -> Context:
@@ -109,6 +131,16 @@ def _usage(event: EventFormat) -> str:
             f"in sys_enter_{call}: keep them in a map by thread to have both. Calls that never return have no exit."
         )
     return "Fires where the kernel's code reaches it."
+
+
+def _table_dict(table: Decoding) -> dict[str, Any]:
+    return {
+        "field": table.field,
+        "expression": table.source,
+        "flags": table.is_flags,
+        "delimiter": table.delimiter,
+        "entries": [{"value": number, "source": source, "text": text} for number, source, text in table.entries],
+    }
 
 
 def _field_dict(access: Access) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def select(events: Iterable[TracepointId], patterns: Sequence[str], *, regex: bo
     wanted = [make(part) for part in parts if not part.startswith("!")]
     return [
         event
-        for event in sorted(events)
+        for event in sorted(events, key=str)
         if (not wanted or any(match(event) for match in wanted)) and not any(match(event) for match in unwanted)
     ]
 
@@ -50,7 +50,7 @@ def resolve(events: Iterable[TracepointId], names: Sequence[str]) -> list[Tracep
     A plain word is the whole name of an event, or of a category. Raises EventNotFound for a name that
     means nothing, with the nearest ones; UsageError, InvalidName for one that can't be a name.
     """
-    known = sorted(events)
+    known = sorted(events, key=str)
     chosen: dict[TracepointId, None] = {}
     for part in _parts(names):
         found = list(filter(_name_matcher(part), known))
@@ -65,7 +65,7 @@ def resolve(events: Iterable[TracepointId], names: Sequence[str]) -> list[Tracep
 
 def suggest(events: Iterable[TracepointId], wanted: str, count: int = 3) -> list[str]:
     """The nearest names, best first: of whole names for ``c:n``, of events and categories for a word."""
-    known = sorted(events)
+    known = sorted(events, key=str)
     halves = _split(wanted.lstrip("!"))
     if halves is not None:
         return difflib.get_close_matches(":".join(halves), [str(event) for event in known], count, 0.6)
@@ -178,4 +178,4 @@ def parse_bpftrace_list(text: str) -> list[TracepointId]:
                 found.add(TracepointId.parse(rest))
             except InvalidName:
                 continue
-    return sorted(found)
+    return sorted(found, key=str)

@@ -13,6 +13,7 @@ is what lets generated code trust the model.
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterable
 from functools import lru_cache
@@ -20,12 +21,19 @@ from functools import lru_cache
 import pyparsing as pp
 
 from tpkit.errors import FormatError
-from tpkit.model import CType, Dimension, EventFormat, Field, Location, TracepointId
-
-MAX_FILE = 1 << 20  # characters; the largest format file of Linux 6.18 has 5,523
-MAX_LINE = 4096  # characters of a field line; print fmt may be longer
-MAX_OFFSET = 1 << 20  # bytes; a record fits a page of the ring buffer, 64 KiB at most today
-MAX_NAME = 128  # characters of a field's name; C compilers needn't tell longer ones apart
+from tpkit.model import (
+    MAX_FILE,
+    MAX_LINE,
+    MAX_NAME,
+    MAX_OFFSET,
+    CType,
+    Dimension,
+    EventFormat,
+    Field,
+    Location,
+    TracepointId,
+)
+from tpkit.widths import width_of
 
 
 def _element(pattern: str, name: str) -> pp.ParserElement:
@@ -42,7 +50,7 @@ def _located(pattern: str, name: str) -> pp.ParserElement:
 
 
 _EMPTY_LINE = r"[ \t]*\n"
-_ANY_FIELD_LINE = r"[ \t]*field(?: special)?:[^\n]*\n"
+_ANY_FIELD_LINE = r"[ \t]*field(?: special)?:[^\n]*(?:\n|;\Z)"
 
 _FILE = (
     _element(r"\s*name:", "'name:'")
@@ -51,7 +59,7 @@ _FILE = (
     + _element(r"[ \t]*[0-9]{1,9}[ \t]*\n", "the event's number")("number")
     + _element(r"format:[ \t]*\n", "'format:'")
     + _located(rf"(?:{_ANY_FIELD_LINE})*", "field lines")("common")
-    + _element(rf"{_EMPTY_LINE}|(?=[ \t]*print fmt:)", "'field:' or an empty line")
+    + _element(rf"{_EMPTY_LINE}|(?=[ \t]*print fmt:)|\Z", "'field:' or an empty line")
     + _located(rf"(?:{_ANY_FIELD_LINE}|{_EMPTY_LINE})*", "field lines")("fields")
     + pp.Opt(_element(r"[ \t]*print fmt:", "'print fmt:'") + _element(r"[\s\S]*", "a print fmt")("print_fmt"))
     + _element(r"\Z", "'field:', an empty line or 'print fmt:'")
@@ -90,12 +98,16 @@ def _format_error(text: str, at: int, expected: object) -> FormatError:
 
 # --------------------------------------------------------------------------------- a field line
 
-# The body of a struct or union without a name, with one more within it: the only place for a ';'.
-_BODY = r"\{(?:[^{}\n]|\{[^{}\n]*\})*\}"
+# The body of a struct, union or enum in place, with one more within it: the only place for a ';'.
+_MEMBERS = r"[A-Za-z0-9_ \t*\[\](),;:=]"
+_BODY = rf"\{{(?:{_MEMBERS}|\{{{_MEMBERS}*\}})*\}}"
+
+# Synthetic events of Linux 5.10 and before may keep a ';' of their definition: "__data_loc char[]; str".
+_STRAY = r"(?<=\]);(?=[ \t]*(?:[A-Za-z_][A-Za-z0-9_]*[ \t]*)?;[ \t]*offset:)"
 
 _FIELD_LINE = (
     _element(r"[ \t]*field(?: special)?:[ \t]*", "'field:'")
-    + _located(rf"(?=[^;\s])[^;{{}}\n]*(?:{_BODY}[^;{{}}\n]*)*(?<![ \t])", "a declaration")("declaration")
+    + _located(rf"(?=[^;\s])[^;{{}}\n]*(?:(?:{_BODY}|{_STRAY})[^;{{}}\n]*)*(?<![ \t])", "a declaration")("declaration")
     + _element(r"[ \t]*;[ \t]*offset:[ \t]*", "'; offset:'")
     + _located(r"[0-9]+", "an offset in bytes")("offset")
     + _element(r";[ \t]*size:[ \t]*", "'; size:'")
@@ -115,14 +127,30 @@ def _parse_line(line: str) -> Field:
     except pp.ParseBaseException as error:
         raise _format_error(line, error.loc, error.parser_element) from None
     at, declaration = parts["declaration"]
+    if ";" in declaration and "{" not in declaration:
+        declaration = declaration.replace(";", "")
     name, type_text = _split_declaration(declaration, line, at)
+    size = _number(parts["size"], line)
     return Field(
         name=name,
-        type=_parse_type(type_text, line, at),
+        type=_sized(_parse_type(type_text, line, at), size),
         offset=_number(parts["offset"], line),
-        size=_number(parts["size"], line),
+        size=size,
         signed=None if "signed" not in parts else parts["signed"] == "1",
     )
+
+
+def _sized(ctype: CType, size: int) -> CType:
+    """The type with the one dimension that isn't a number counted, where the field's size tells it."""
+    unknown = [each for each in ctype.dimensions if each.value is None]
+    element = width_of(dataclasses.replace(ctype, dimensions=()))
+    if ctype.is_dynamic or len(unknown) != 1 or not unknown[0].text or element is None:
+        return ctype
+    count, rest = divmod(size, element.size * math.prod(each.value or 1 for each in ctype.dimensions))
+    if rest or not count:
+        return ctype
+    counted = tuple(each if each.value is not None else Dimension(each.text, count) for each in ctype.dimensions)
+    return dataclasses.replace(ctype, dimensions=counted)
 
 
 def _number(token: tuple[int, str], line: str) -> int:
@@ -136,6 +164,8 @@ def _number(token: tuple[int, str], line: str) -> int:
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+# Kernels before 2.6.33 show members of members as such: ``unsigned long graph_ent.func``, ``phys_addr_t rw.phys``.
+_CONTAINER = re.compile(r"(?<![A-Za-z0-9_.])(?:[A-Za-z_][A-Za-z0-9_]{0,127}\.){1,8}\Z", re.ASCII)
 _FUNCTION_POINTER = re.compile(r"\(\s*\*\s*([A-Za-z_][A-Za-z0-9_]*)\s*\)", re.ASCII)
 
 
@@ -154,7 +184,8 @@ def _split_declaration(declaration: str, line: str, at: int) -> tuple[str, str]:
     name = head[start:]
     if not _NAME.fullmatch(name) or len(name) > MAX_NAME:
         raise _format_error(line, at + start, f"a field's name: an identifier of at most {MAX_NAME} characters")
-    return name, head[:start].rstrip() + declaration[end:]
+    container = _CONTAINER.search(head, 0, start) if head[:start].endswith(".") else None
+    return name, head[: container.start() if container else start].rstrip() + declaration[end:]
 
 
 def _before_dimensions(declaration: str) -> int:
@@ -179,6 +210,7 @@ _QUALIFIERS = frozenset(
     "const volatile restrict __restrict _Atomic __user __kernel __iomem __percpu __rcu __force "
     "__seg_gs __seg_fs".split()
 )
+_ATTRIBUTES = ("__attribute__", "__aligned", "__packed")
 _NESTING = 24  # of brackets within brackets; array sizes of real kernels reach 6
 
 
@@ -191,7 +223,9 @@ def _balanced(opener: str, closer: str) -> str:
 
 
 _ATTRIBUTE = pp.Regex(r"__attribute__\s*" + _balanced(r"\(", r"\)"))
-_TYPEOF = pp.Regex(r"(?:__typeof__|typeof)\s*" + _balanced(r"\(", r"\)"))
+# typeof(…), _Atomic(…), and macros: the kernel's __array() writes its type down before the preprocessor.
+_CALL = pp.Regex(r"[A-Za-z_][A-Za-z0-9_]*\s*" + _balanced(r"\((?!\s*\*\s*\))", r"\)"))
+_TAGGED = pp.Regex(r"(?:struct|union|enum)\b[ ]*(?:[A-Za-z_][A-Za-z0-9_]*)?[ ]*" + _BODY)
 _WORD = pp.Regex(r"[A-Za-z_][A-Za-z0-9_]*")
 _STAR = pp.Literal("*")
 _QUALIFIER = pp.one_of(sorted(_QUALIFIERS), as_keyword=True)
@@ -200,7 +234,7 @@ _PARAMETERS = pp.Regex(r"\(\s*\*\s*\)\s*" + _balanced(r"\(", r"\)"))
 
 _TYPE = (
     pp.Opt(pp.Regex(r"__(?:data|rel)_loc\b"))("location")
-    + pp.Group(pp.ZeroOrMore(_ATTRIBUTE | _TYPEOF | _WORD))("words")
+    + pp.Group(pp.ZeroOrMore(_ATTRIBUTE | _CALL | _TAGGED | _WORD))("words")
     + pp.Group(pp.ZeroOrMore(_STAR | _ATTRIBUTE | _QUALIFIER))("stars")
     + pp.Opt(_PARAMETERS)("function")
     + pp.Group(pp.ZeroOrMore(_DIMENSION))("dimensions")
@@ -226,10 +260,10 @@ def _read_type(text: str) -> CType:
     function = "function" in parts
     return CType(
         text=text,
-        base=" ".join(w for w in words if w not in _QUALIFIERS and not w.startswith("__attribute__")),
+        base=" ".join(w for w in words if w not in _QUALIFIERS and not w.startswith(_ATTRIBUTES)),
         pointers=stars.count("*") + function,
         qualifiers=tuple(w for w in words + stars if w in _QUALIFIERS),
-        attributes=tuple(w for w in words + stars if w.startswith("__attribute__")),
+        attributes=tuple(w for w in words + stars if w.startswith(_ATTRIBUTES)),
         dimensions=tuple(_dimension(d[1:-1].strip()) for d in parts["dimensions"]),
         location=Location(parts["location"]) if "location" in parts else Location.IN_RECORD,
         function=function,
@@ -255,19 +289,22 @@ def parse_format(text: str, category: str, name: str | None = None) -> EventForm
     Raises FormatError with line, column and the line for anything that isn't a format file, and
     InvalidName for a category or a name that no tracepoint can have. Takes time linear in the text.
     """
-    if not text and name is not None:
-        return EventFormat(TracepointId(category, name))
     if len(text) > MAX_FILE:
         raise _format_error(text[:MAX_LINE], 0, f"a file of at most {MAX_FILE} characters")
+    text = _as_written(text)
+    if name is not None and not text.strip():
+        return EventFormat(TracepointId(category, name))
     parts = _parse_file(text)
     common = _parse_block(text, *parts["common"], common=True)
     fields = _parse_block(text, *parts["fields"], common=False)
+    if not fields:
+        common, fields = _split_by_name(common)
     return EventFormat(
         id=TracepointId(category, parts["name"].strip()),
         number=int(parts["number"]),
         common_fields=common,
         fields=fields,
-        print_fmt=str(parts["print_fmt"]).strip(" \n") if "print_fmt" in parts else "",
+        print_fmt=str(parts["print_fmt"]).strip(_BLANKS) if "print_fmt" in parts else "",
     )
 
 
@@ -277,6 +314,33 @@ def parse_event(text: str, event: TracepointId) -> EventFormat:
         return parse_format(text, event.category, event.name)
     except FormatError as error:
         raise error.located(str(event)) from None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PrintFmtPlace:
+    """A print fmt within its file: ``text`` as ``EventFormat.print_fmt`` has it, ``start`` its offset in ``file``."""
+
+    file: str
+    start: int
+    text: str
+
+    def in_file(self, error: FormatError) -> FormatError:
+        """An error with line and column in the print fmt → the same error, placed in the file."""
+        start = self.start
+        for _ in range(error.line - 1):
+            start = self.file.index("\n", start) + 1
+        return _format_error(self.file, start + error.column - 1, error.expected)
+
+
+_BLANKS = " \t\n"
+_PRINT_FMT = re.compile(rf"^[ \t]*print fmt:[{_BLANKS}]*", re.MULTILINE)
+
+
+def locate_print_fmt(text: str) -> PrintFmtPlace | None:
+    """Where a format file has its print fmt, even if its fields are broken; None if it has none."""
+    text = _as_written(text)
+    found = _PRINT_FMT.search(text)
+    return PrintFmtPlace(text, found.end(), text[found.end() :].rstrip(_BLANKS)) if found else None
 
 
 def _parse_block(text: str, start: int, block: str, *, common: bool) -> tuple[Field, ...]:
@@ -291,12 +355,20 @@ def _parse_block(text: str, start: int, block: str, *, common: bool) -> tuple[Fi
 @lru_cache(maxsize=1 << 10)
 def _read_block(block: str, common: bool) -> tuple[Field, ...]:
     fields = []
-    for number, line in enumerate(block.splitlines(), start=1):
+    for number, line in enumerate(block.split("\n"), start=1):  # str.splitlines() knows more line ends
+        if not line.strip(" \t"):
+            continue
         try:
             fields.append(_parse_line(line))
         except FormatError as error:
             raise FormatError(error.expected, line=number, column=error.column, text=error.text) from None
     return tuple(_mark(fields, common))
+
+
+def _split_by_name(common: tuple[Field, ...]) -> tuple[tuple[Field, ...], tuple[Field, ...]]:
+    """Common fields and others, for a copy that lost the empty line between them."""
+    others = tuple(dataclasses.replace(each, common=False) for each in common if not each.name.startswith("common_"))
+    return tuple(each for each in common if each.name.startswith("common_")), others
 
 
 def _mark(fields: Iterable[Field], common: bool) -> Iterable[Field]:

@@ -7,15 +7,18 @@ test can hand it another machine's.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 # capability(7); the numbers are in uapi/linux/capability.h.
-CAPABILITIES: Mapping[str, int] = {"CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "CAP_BPF": 39}
+CAPABILITIES: Mapping[str, int] = {"CAP_SYS_ADMIN": 21, "CAP_SYS_RESOURCE": 24, "CAP_PERFMON": 38, "CAP_BPF": 39}
 
 STATUS = Path("/proc/self/status")
 LOCKDOWN = Path("/sys/kernel/security/lockdown")
+# Once set it can't be lowered while the kernel runs: kernel_lockdown(7).
+LOCKDOWN_REMEDY = "boot without lockdown=confidentiality; lockdown=integrity, as with Secure Boot, does no harm"
 
 # Where a distribution's own programs are: the caller's PATH isn't asked, it may be hostile to root.
 TRUSTED_PATH = ("/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin")
@@ -31,7 +34,19 @@ _PACKAGES: Mapping[str, Mapping[str, str]] = {
         "alpine": "py3-bcc",
     },
     "bpftrace": {},  # the same name everywhere
+    "clang": {},
+    "bpftool": {"ubuntu": "linux-tools-common linux-tools-generic", "arch": "bpf"},
+    "libbpf": {
+        "debian": "libbpf-dev",
+        "ubuntu": "libbpf-dev",
+        "fedora": "libbpf-devel",
+        "rhel": "libbpf-devel",
+        "suse": "libbpf-devel",
+        "alpine": "libbpf-dev",
+    },
 }
+# Where the package's name isn't known: what to look for.
+_PLAIN: Mapping[str, str] = {"bcc": "BCC for Python 3", "libbpf": "libbpf's headers"}
 _INSTALL: Mapping[str, str] = {
     "debian": "apt-get install",
     "ubuntu": "apt-get install",
@@ -58,12 +73,18 @@ def distribution(os_release: Path = Path("/etc/os-release")) -> tuple[str, ...]:
 
 
 def install_command(tool: str, ids: tuple[str, ...] | None = None) -> str:
-    """What to type to get ``tool`` (``bcc`` or ``bpftrace``) on this distribution."""
+    """What to type to get ``tool`` (``bcc``, ``bpftrace``, ``clang``, ``bpftool``, ``libbpf``) on this distribution."""
     names = _PACKAGES[tool]
     for each in distribution() if ids is None else ids:
         if each in _INSTALL:
             return f"{_INSTALL[each]} {names.get(each, tool)}"
-    return f"install your distribution's package of {'BCC for Python 3' if tool == 'bcc' else tool}"
+    return f"install your distribution's package of {_PLAIN.get(tool, tool)}"
+
+
+def has_capability(name: str, status: Path = STATUS) -> bool:
+    """Whether this process has one of CAPABILITIES; taken for granted where ``/proc`` doesn't say."""
+    mask = _status(status).get("CapEff")
+    return mask is None or bool(int(mask, 16) >> CAPABILITIES[name] & 1)
 
 
 def missing_capabilities(status: Path = STATUS) -> tuple[str, ...]:
@@ -72,13 +93,23 @@ def missing_capabilities(status: Path = STATUS) -> tuple[str, ...]:
     CAP_SYS_ADMIN alone suffices, otherwise both CAP_BPF and CAP_PERFMON are needed (Linux 5.8,
     commit a17b53c4a4b5); ``capabilities(7)``.
     """
-    effective = 0
-    for line in status.read_text().splitlines():
-        if line.startswith("CapEff:"):
-            effective = int(line.split()[1], 16)
-    if effective >> CAPABILITIES["CAP_SYS_ADMIN"] & 1:
+    if has_capability("CAP_SYS_ADMIN", status):
         return ()
-    return tuple(name for name in ("CAP_BPF", "CAP_PERFMON") if not effective >> CAPABILITIES[name] & 1)
+    return tuple(name for name in ("CAP_BPF", "CAP_PERFMON") if not has_capability(name, status))
+
+
+def has_seccomp_filter(status: Path = STATUS) -> bool:
+    """Whether system calls of this process are filtered, as container engines do (seccomp(2))."""
+    return _status(status).get("Seccomp") == "2"
+
+
+def _status(path: Path) -> dict[str, str]:
+    """The lines of ``/proc/PID/status`` (proc(5)); none where it can't be read."""
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except OSError:
+        return {}
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 def in_initial_user_namespace(uid_map: Path = Path("/proc/self/uid_map")) -> bool:
@@ -108,6 +139,54 @@ def lockdown(path: Path = LOCKDOWN) -> str | None:
     except OSError:
         return None
     return next((word.strip("[]") for word in words if word.startswith("[")), None)
+
+
+def sysctl(name: str, folder: Path = Path("/proc/sys")) -> int | None:
+    """A number that is set under ``/proc/sys``, such as ``kernel.perf_event_paranoid``; None where there is none."""
+    try:
+        return int(folder.joinpath(*name.split(".")).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def memlock(limits: Path = Path("/proc/self/limits")) -> int | None:
+    """The soft RLIMIT_MEMLOCK in bytes, None for unlimited or unknown (getrlimit(2), proc(5))."""
+    try:
+        found = re.search(r"^Max locked memory +(\d+)", limits.read_text(), re.MULTILINE)
+    except OSError:
+        return None
+    return int(found[1]) if found else None
+
+
+def header_trees(
+    modules: Path = Path("/lib/modules"), sources: Path = Path("/usr/src")
+) -> tuple[tuple[str, Path], ...]:
+    """The kernel headers lying about: the release that each is for, and its folder.
+
+    The release is the one that the tree was configured for (``include/config/kernel.release``), else
+    that of its name: Debian's and Ubuntu's ``linux-headers-*``, Fedora's ``kernels/*``, ``/lib/modules/*/build``.
+    """
+    named = {
+        **{path.name.removeprefix("linux-headers-"): path for path in _listed(sources, "linux-headers-*")},
+        **{path.name: path for path in _listed(sources / "kernels", "*")},
+        **{path.parent.name: path for path in _listed(modules, "*/build")},
+    }
+    return tuple(sorted((_configured_release(path) or name, path) for name, path in named.items()))
+
+
+def _listed(folder: Path, pattern: str) -> list[Path]:
+    """Folders that are there: what was removed leaves dangling links behind."""
+    try:
+        return [path for path in folder.glob(pattern) if path.is_dir()]
+    except OSError:
+        return []
+
+
+def _configured_release(tree: Path) -> str | None:
+    try:
+        return (tree / "include/config/kernel.release").read_text(errors="replace").strip() or None
+    except OSError:
+        return None
 
 
 def find_tool(name: str) -> Path | None:

@@ -10,14 +10,24 @@ import dataclasses
 import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from tpkit.errors import InvalidName
+
+if TYPE_CHECKING:
+    from tpkit.print_fmt import Machine
+
+# What a format file may hold; real ones stay far below.
+MAX_FILE = 1 << 20  # characters; the largest format file of Linux 6.18 has 5,523
+MAX_LINE = 4096  # characters of a field line; print fmt may be longer
+MAX_OFFSET = 1 << 20  # bytes; a record fits a page of the ring buffer, 64 KiB at most today
+MAX_NAME = 128  # characters of a field's name; C compilers needn't tell longer ones apart
 
 # trace_probe.c's is_good_system_name() allows '-' in a category; synthetic and user events use '.'.
 _TOKEN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class TracepointId:
     """A tracepoint's category and name, both checked: safe as path components, never as C.
 
@@ -169,6 +179,21 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class SymbolTable:
+    """Names for a field's numbers, as an event's print fmt has them.
+
+    delimiter: between the names of flags, None where each name is for a whole value; symbols: number
+    and name in the table's order; the number looked up is ``(value >> shift) & mask``, all of it where
+    mask is None.
+    """
+
+    delimiter: str | None
+    symbols: tuple[tuple[int, str], ...]
+    shift: int = 0
+    mask: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EventFormat:
     """What a format file says of one tracepoint.
 
@@ -188,3 +213,22 @@ class EventFormat:
             if candidate.name == name:
                 return candidate
         raise KeyError(name)
+
+    def symbols(self, name: str) -> SymbolTable | None:
+        """The names that the print fmt has for a field's numbers, None where it has none.
+
+        Raises FormatError for a print fmt that can't be read.
+        """
+        from tpkit.print_fmt import symbol_tables  # the one look upwards: see ARCHITECTURE.md
+
+        return symbol_tables(self).get(name)
+
+    def render(self, record: bytes, machine: Machine | None = None) -> str:
+        """The text that the kernel's trace file shows for a record, behind ``name: ``.
+
+        record: its bytes from ``common_type`` on; machine: what is known of the kernel that wrote it.
+        What needs knowledge that nobody has is marked with ``<…>``. Raises FormatError.
+        """
+        from tpkit.print_fmt import LOCAL, render
+
+        return render(self, record, machine or LOCAL)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from tpkit.model import Field, TracepointId
+from tpkit.model import Field, SymbolTable, TracepointId
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,7 +98,7 @@ class Column:
 
     value: the number, the pointer or the bytes; size and text (for captures that follow a pointer or a
     location): the number of bytes that a helper reported, negative after a fault, and the bytes.
-    label: the field's name, made unique within the event.
+    label: the field's name, made unique within the event; table: names for its numbers, if there are any.
     """
 
     field: Field
@@ -107,6 +107,7 @@ class Column:
     value: Member
     size: Member | None = None
     text: Member | None = None
+    table: SymbolTable | None = None
 
     @property
     def members(self) -> tuple[Member, ...]:

@@ -15,12 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tpkit import host
 from tpkit.errors import EventNotFound, InvalidName, TracefsEmpty, TracefsError, TracefsNotMounted, TracefsUnreadable
 from tpkit.model import TracepointId
 
 MOUNT_POINTS = (Path("/sys/kernel/tracing"), Path("/sys/kernel/debug/tracing"))
 MOUNT_REMEDY = "as root: mount -t tracefs tracefs /sys/kernel/tracing"
 READ_REMEDY = "run as root, or give this user the group of a tracefs mounted with gid=, mode=750"
+EMPTY_REMEDY = "the kernel may lack CONFIG_EVENT_TRACING"
+LOCKED = "kernel lockdown in confidentiality mode closes tracefs"
 MAX_BYTES = 16 << 20  # available_events of a large kernel has 300 KiB
 
 
@@ -32,15 +35,15 @@ class Tracefs:
     captured: bool = False
 
     @classmethod
-    def find(cls, mounts: Path = Path("/proc/self/mounts")) -> Tracefs:
+    def find(cls, mounts: Path = Path("/proc/self/mounts"), lockdown: Path = host.LOCKDOWN) -> Tracefs:
         """The running kernel's tracefs: the usual places first, then any other mount of it.
 
-        Raises TracefsNotMounted.
+        Raises TracefsNotMounted, TracefsEmpty.
         """
         for root in (*MOUNT_POINTS, *_mounted(mounts)):
             if _looks_like_tracefs(root):
                 return cls(root)
-        raise TracefsNotMounted("tracefs is not mounted", where=str(MOUNT_POINTS[0]), remedy=MOUNT_REMEDY)
+        raise _nothing_found(mounts, lockdown)
 
     @classmethod
     def captured_tree(cls, root: Path) -> Tracefs:
@@ -57,7 +60,7 @@ class Tracefs:
         return cls(root, captured=True)
 
     def event_ids(self) -> list[TracepointId]:
-        """All tracepoints, sorted: from ``available_events``, or from the folders of a partial copy.
+        """All tracepoints, sorted as text: from ``available_events``, or from the folders of a partial copy.
 
         Raises TracefsUnreadable, TracefsEmpty.
         """
@@ -66,18 +69,36 @@ class Tracefs:
         except FileNotFoundError:
             found = self._walk()
         else:
-            found = [TracepointId.parse(line) for line in text.splitlines() if line]
+            # A name may be there twice: i915 and xe share a category in 6.12.
+            found = [TracepointId.parse(line) for line in sorted(set(text.splitlines())) if line]
         if not found:
             raise TracefsEmpty(
                 "there are no events here",
                 where=str(self.root),
-                remedy="the kernel may lack CONFIG_EVENT_TRACING" if not self.captured else "copy events/ as well",
+                remedy=EMPTY_REMEDY if not self.captured else "copy events/ as well",
             )
-        return sorted(set(found))  # a name may be there twice: i915 and xe share a category in 6.12
+        return found
+
+    def event_folders(self) -> Iterator[tuple[str, int]]:
+        """The events' folders, ``category/name``, and their inodes' numbers, which listing gives without a stat.
+
+        Raises OSError.
+        """
+        with os.scandir(self.root / "events") as categories:
+            for category in categories:
+                if category.is_dir(follow_symlinks=False):
+                    with os.scandir(category.path) as entries:
+                        for entry in entries:
+                            if entry.is_dir(follow_symlinks=False):
+                                yield f"{category.name}/{entry.name}", entry.inode()
 
     def format_text(self, event: TracepointId) -> str:
         """The event's format file. Raises EventNotFound, TracefsUnreadable."""
         return self._read_event(event, "format")
+
+    def printk_formats(self) -> str:
+        """Addresses of texts that records point to, with the texts. Raises FileNotFoundError, TracefsError."""
+        return self._read("printk_formats")
 
     def event_number(self, event: TracepointId) -> int:
         """The kernel's id of the event, as perf_event_open(2) takes it. Raises EventNotFound."""
@@ -120,7 +141,7 @@ class Tracefs:
         except (FileNotFoundError, NotADirectoryError):
             raise
         except PermissionError:
-            raise TracefsUnreadable("may not be read", where=str(self.root), remedy=READ_REMEDY) from None
+            raise self._unreadable() from None
         except OSError as error:
             what = "is a symbolic link, which tpkit doesn't follow" if error.errno == errno.ELOOP else error.strerror
             raise TracefsError(what or "can't be read", where=str(self.root.joinpath(*parts))) from None
@@ -133,8 +154,13 @@ class Tracefs:
                 if category.is_dir(follow_symlinks=False):
                     found += _events_of(category)
         except PermissionError:
-            raise TracefsUnreadable("may not be read", where=str(self.root), remedy=READ_REMEDY) from None
-        return found
+            raise self._unreadable() from None
+        return sorted(found, key=str)
+
+    def _unreadable(self) -> TracefsUnreadable:
+        if not self.captured and host.lockdown() == "confidentiality":  # set since tracefs was mounted
+            return TracefsUnreadable(LOCKED, where=str(self.root), remedy=host.LOCKDOWN_REMEDY)
+        return TracefsUnreadable("may not be read", where=str(self.root), remedy=READ_REMEDY)
 
 
 def _events_of(category: os.DirEntry[str]) -> list[TracepointId]:
@@ -159,6 +185,19 @@ def _mounted(mounts: Path) -> Iterator[Path]:
         _, place, kind, *_ = line.split(" ")
         if kind == "tracefs":
             yield Path(place.encode(errors="surrogateescape").decode("unicode_escape"))
+
+
+def _nothing_found(mounts: Path, lockdown: Path) -> TracefsError:
+    """Not mounted; or mounted without a file in it, as a kernel leaves it that was booted in lockdown.
+
+    ``tracefs_create_file`` makes none in confidentiality mode (commit ccbd54ff54e8).
+    """
+    empty = next(_mounted(mounts), None)
+    if empty is None:
+        return TracefsNotMounted("tracefs is not mounted", where=str(MOUNT_POINTS[0]), remedy=MOUNT_REMEDY)
+    if host.lockdown(lockdown) == "confidentiality":
+        return TracefsEmpty(LOCKED, where=str(empty), remedy=host.LOCKDOWN_REMEDY)
+    return TracefsEmpty("tracefs is mounted and empty", where=str(empty), remedy=EMPTY_REMEDY)
 
 
 def _looks_like_tracefs(root: Path) -> bool:

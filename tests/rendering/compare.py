@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -22,7 +20,9 @@ from tests.rendering.instance import TRACEFS
 from tests.rendering.record import Tally, default_passes, record, summarise
 from tpkit.btf import load_kernel_btf
 from tpkit.format_parser import parse_format
-from tpkit.print_fmt import LOCAL, Machine, Renderer, SortedSymbols
+from tpkit.machine import machine_of, running_machine
+from tpkit.print_fmt import Machine, Renderer
+from tpkit.tracefs import Tracefs
 
 SAMPLES = 3
 
@@ -59,25 +59,10 @@ class Outcome:
     differences: dict[str, list[Difference]] = field(default_factory=lambda: defaultdict(list))
 
 
-def machine_of(kallsyms: str, printk_formats: str, hz: int | None, names: Callable[[str], int | None]) -> Machine:
-    """The recorded machine from the texts of the kernel's own files; ``%p`` as with hash-ptr off."""
-    triples = [
-        (int(address, 16), name, module.strip("[]"))
-        for address, _, name, module in re.findall(r"^(\w+) (\S) (\S+)(?:\t(\S+))?$", kallsyms, re.M)
-    ]
-    strings = {int(a, 16): s for a, s in re.findall(r'^0x([0-9a-f]+) : "(.*)"$', printk_formats, re.M)}
-    return replace(
-        LOCAL,
-        symbols=SortedSymbols(triples),
-        strings=strings.get,
-        pointers=LOCAL.plain_pointer,
-        hz=hz,
-        names=names,
-    )
-
-
 def compare(records: Iterable[Recorded], machine: Machine, format_of: Callable[[str], str]) -> Outcome:
     """Render every record. format_of: the format file's text of an event."""
+    # The records were made with the trace option hash-ptr off, so that %p can be compared too.
+    machine = replace(machine, pointers=machine.plain_pointer)
     outcome = Outcome()
     renderers: dict[str, Renderer] = {}
     for each in records:
@@ -99,13 +84,7 @@ def compare(records: Iterable[Recorded], machine: Machine, format_of: Callable[[
 def compare_live(tally: Tally | None = None) -> Outcome:
     """Record everything on this kernel, and compare."""
     records = record(default_passes(), tally=tally, hash_pointers=False)
-    btf = load_kernel_btf()
-    machine = machine_of(
-        Path("/proc/kallsyms").read_text(),
-        (TRACEFS / "printk_formats").read_text(),
-        fixtures.ticks(),
-        cache(btf.enum_value) if btf else LOCAL.names,
-    )
+    machine = running_machine(Tracefs(TRACEFS), load_kernel_btf())
     return compare(records, machine, lambda event: _format_file(TRACEFS, event).read_text())
 
 
@@ -113,7 +92,7 @@ def compare_fixtures(folder: Path) -> Outcome:
     """Compare what ``fixtures.write`` recorded."""
     facts = json.loads((folder / "machine.json").read_text())
     machine = machine_of(
-        (folder / "kallsyms").read_text(), (folder / "printk_formats").read_text(), facts["hz"], facts["names"].get
+        (folder / "kallsyms").read_text(), (folder / "printk_formats").read_text(), facts["names"].get, facts["hz"]
     )
     return compare(fixtures.read(folder), machine, lambda event: _format_file(folder, event).read_text())
 

@@ -9,7 +9,6 @@ records are left away, none is edited.
 
 from __future__ import annotations
 
-import gzip
 import ipaddress
 import json
 import os
@@ -26,6 +25,7 @@ from pathlib import Path
 
 from tests.rendering.kinds import PairedRecord
 from tpkit.btf import load_kernel_btf
+from tpkit.machine import ticks
 
 RECORDS_PER_EVENT = 3
 OWN_PATHS = ("/tmp/tpkit-workload-", "/tpkit", "/dev/null", "/dev/zero", "/proc/self/", "/dev/loop")  # noqa: S108
@@ -95,7 +95,7 @@ def describe_machine(records: Iterable[PairedRecord], tracefs: Path) -> dict[str
     return {
         "byte_order": sys.byteorder,
         "long_size": struct.calcsize("l"),
-        "hz": ticks(),
+        "hz": ticks(Path("/proc/config.gz")),
         "names": {name: value for name, value in values.items() if value is not None},
     }
 
@@ -146,16 +146,6 @@ def _words(record: bytes) -> set[int]:
     """Everything in the record that may be an address in the kernel's image."""
     values = {int.from_bytes(record[at : at + 8], sys.byteorder) for at in range(0, len(record) - 7, 4)}
     return {value for value in values if value >= 0xFFFF_8000_0000_0000}
-
-
-def ticks() -> int | None:
-    """CONFIG_HZ, where the kernel shows its configuration."""
-    try:
-        configuration = gzip.decompress(Path("/proc/config.gz").read_bytes()).decode()
-    except OSError:
-        return None
-    found = re.search(r"^CONFIG_HZ=(\d+)$", configuration, re.M)
-    return int(found[1]) if found else None
 
 
 def choose(records: Iterable[PairedRecord]) -> list[PairedRecord]:

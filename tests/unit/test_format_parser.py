@@ -83,7 +83,8 @@ def test_declarations(
 ) -> None:
     field = one(declaration)
     assert (field.name, field.type.base, field.type.pointers) == (name, base, pointers)
-    assert [(d.text, d.value) for d in field.type.dimensions] == dimensions
+    assert [d.text for d in field.type.dimensions] == [text for text, _ in dimensions]
+    assert all(d.value == value for d, (_, value) in zip(field.type.dimensions, dimensions, strict=True) if value)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +101,23 @@ def test_declarations(
 def test_dynamic_fields(declaration: str, location: Location, base: str) -> None:
     field = one(declaration)
     assert (field.type.location, field.type.base) == (location, base)
+
+
+@pytest.mark.parametrize(
+    ("declaration", "size", "count"),
+    [
+        ("char prev_comm[TASK_COMM_LEN]", 16, 16),
+        ("__u8 buf[32 + 2]", 34, 34),
+        ("unsigned long args[NR]", 48, 6),
+        ("struct page * pages[N]", 32, 4),
+        ("int m[2][N]", 24, 3),
+        ("int odd[N]", 7, None),
+        ("struct thing things[N]", 32, None),
+        ("u32 buf[]", 0, None),
+    ],
+)
+def test_array_sizes_that_follow_from_the_fields(declaration: str, size: int, count: int | None) -> None:
+    assert one(declaration, size=size).type.dimensions[-1].value == count
 
 
 def test_attributes_and_functions() -> None:
@@ -125,7 +143,7 @@ def test_overlaps_and_duplicates_are_kept_and_marked() -> None:
 
 
 def test_no_fields_and_empty_files() -> None:
-    assert parse_format(HEAD + COMMON + "\nprint fmt: \"\"\n", "cat").fields == ()
+    assert parse_format(HEAD + COMMON + '\nprint fmt: ""\n', "cat").fields == ()
     assert parse_format(HEAD + COMMON + "\n", "cat").print_fmt == ""
     assert parse_format("", "cat", "thing") == EventFormat(parse().id)
 
@@ -192,3 +210,60 @@ def test_nesting_is_no_way_to_hang(declaration: str) -> None:
 def test_errors_tell_the_event() -> None:
     with pytest.raises(FormatError, match="cat:thing: line 1, column 1: expected 'name:'"):
         parse_event("nonsense", TracepointId("cat", "thing"))
+
+
+@pytest.mark.parametrize(
+    ("declaration", "name", "base", "text"),
+    [
+        # synthetic events, when they were defined with a ';' behind a name with brackets
+        ("__data_loc char[]; str", "str", "char", "__data_loc char[]"),
+        ("char comm[16];", "comm", "char", "char[16]"),
+        # probes: an array of strings
+        ("__data_loc char[][3] arg1", "arg1", "char", "__data_loc char[][3]"),
+        # Linux 2.6.32
+        ("unsigned long graph_ent.func", "func", "unsigned long", "unsigned long"),
+        ("resource_size_t rw.a.phys", "phys", "resource_size_t", "resource_size_t"),
+        # __field_struct() and __array() take any type
+        ("struct { u32 a; u32 b[2]; } x", "x", "struct { u32 a; u32 b[2]; }", "struct { u32 a; u32 b[2]; }"),
+        ("union { u32 a; struct { u16 b; } c; } x", "x", "union { u32 a; struct { u16 b; } c; }", ""),
+        ("typeof(((struct a *)0)->b[0]) x", "x", "typeof(((struct a *)0)->b[0])", ""),
+        ("__typeof_unqual__(int) x", "x", "__typeof_unqual__(int)", ""),
+        ("u8 __aligned(4) x[6]", "x", "u8", "u8 __aligned(4)[6]"),
+        ("_Atomic(int) x", "x", "_Atomic(int)", ""),
+        ("const struct a __user *const x", "x", "struct a", ""),
+        ("void (*)(void) x", "x", "void", "void (*)(void)"),
+    ],
+)
+def test_declarations_of_other_kernels(declaration: str, name: str, base: str, text: str) -> None:
+    field = one(declaration)
+    assert (field.name, field.type.base) == (name, base)
+    assert field.type.text == (text or field.type.text)
+
+
+def test_a_copy_without_empty_lines_keeps_its_fields_apart() -> None:
+    event = parse_format(HEAD + COMMON + line("int a") + 'print fmt: ""\n', "cat")
+    assert [(f.name, f.common) for f in event.common_fields + event.fields] == [("common_type", True), ("a", False)]
+    assert [
+        f.name for f in parse_format(HEAD + COMMON + "\n\n" + line("int a") + "\n" + line("int b"), "cat").fields
+    ] == [
+        "a",
+        "b",
+    ]
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        "int { x",
+        "struct { int x",
+        'struct { "; } x',
+        "struct { { { int a; } } } x",
+        "int a.1b",
+        "int .x",
+        "int a[1]; b; c",
+    ],
+)
+def test_what_only_resembles_them(declaration: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        parse(line(declaration))
+    assert caught.value.line == 6

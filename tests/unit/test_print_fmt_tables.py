@@ -2,8 +2,10 @@
 
 import pytest
 
+from tests.conftest import ReadFixture
 from tests.unit.test_print_fmt_render import event
-from tpkit.print_fmt import Machine, decodings, shown_fields, unevaluable
+from tpkit.print_fmt import Machine, decodings, parse_print_fmt, shown_fields, symbol_tables, unevaluable
+from tpkit.print_fmt.source import to_c
 
 FIELDS = "int a:8:4:1,int b:12:4:1,char * p:16:8:0,__data_loc char[] d:24:4:1"
 
@@ -85,3 +87,21 @@ def test_fields_in_the_order_of_their_use() -> None:
 )
 def test_what_can_t_be_evaluated_and_why(fmt: str, expected: list[tuple[str, str]]) -> None:
     assert [(each.source, each.reason) for each in unevaluable(event(fmt, FIELDS))] == expected
+
+
+def test_c_text_keeps_the_brackets_that_matter() -> None:
+    (argument,) = parse_print_fmt('"%d", REC->a & ((((0 | 1) + 1) << 1) - 1)').arguments
+    assert to_c(argument) == "REC->a & ((((0 | 1) + 1) << 1) - 1)"
+
+
+def test_symbols_and_render_on_the_event(read_fixture: ReadFixture) -> None:
+    event = read_fixture("sched:sched_switch")
+    table = event.symbols("prev_state")
+    assert table is not None
+    assert (table.delimiter, table.symbols[:2]) == ("|", ((1, "S"), (2, "D")))
+    assert event.symbols("prev_pid") is None
+    assert event.render(bytes(64)).startswith("prev_comm= prev_pid=0 prev_prio=0 prev_state=R ==> ")
+
+
+def test_a_field_with_two_tables_has_none(read_fixture: ReadFixture) -> None:
+    assert "exit_reason" not in symbol_tables(read_fixture("kvm:kvm_exit"))

@@ -213,3 +213,12 @@ def test_a_full_disk_and_a_closed_pipe() -> None:
     with pytest.raises(ReaderGone):
         Output(writer, "pipe", owned=False).write(b"x")
     os.close(writer)
+
+
+def test_the_kernels_own_table_names_flags(tmp_path: Path, read_fixture: ReadFixture) -> None:
+    program = generate_bcc(ProbeSpec((read_fixture("syscalls:sys_enter_openat", "7.2"),), string_size=16))
+    opened = record(program, filename_text=b"/x", filename_size=3, flags=0x80241 | 1 << 30, dfd=3)
+    assert "flags=O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC|0x40000000, mode=0)" in written(tmp_path, program, [opened])
+    (event,) = events(tmp_path, program, [opened])
+    assert event["args"]["flags"] == 0x80241 | 1 << 30
+    assert event["args_text"]["flags"].startswith("O_WRONLY|")

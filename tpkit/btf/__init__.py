@@ -7,6 +7,7 @@ for every start of the program: nothing is parsed that isn't asked for.
 
 from tpkit.btf.blob import BtfError, Kind
 from tpkit.btf.context import ContextStruct, context_struct
+from tpkit.btf.enums import enum_values
 from tpkit.btf.load import load_btf, load_kernel_btf
 from tpkit.btf.types import Btf, BtfMember, BtfStruct, BtfType
 
@@ -19,6 +20,7 @@ __all__ = [
     "ContextStruct",
     "Kind",
     "context_struct",
+    "enum_values",
     "load_btf",
     "load_kernel_btf",
 ]

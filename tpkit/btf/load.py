@@ -17,14 +17,14 @@ MAX_FILE = 32 << 20  # bytes; Linux 6.18 has 5.5 MB, and names start within 16 M
 _MODULE = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
-def load_kernel_btf(module: str | None = None) -> Btf | None:
+def load_kernel_btf(module: str | None = None, folder: Path = KERNEL_BTF) -> Btf | None:
     """The running kernel's BTF, or a module's on top of it; None where there is none. Raises BtfError."""
-    kernel = _load(KERNEL_BTF / "vmlinux", trusted=True)
+    kernel = _load(folder / "vmlinux", trusted=True)
     if kernel is None or module is None:
         return kernel
     if not _MODULE.fullmatch(module):
         raise BtfError(f"{module[:80]!r} can't be a module's name")
-    return _load(KERNEL_BTF / module.replace("-", "_"), kernel, trusted=True)
+    return _load(folder / module.replace("-", "_"), kernel, trusted=True)
 
 
 def load_btf(path: Path, base: Btf | None = None) -> Btf | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tpkit.cli import options
-from tpkit.cli.list import open_tracefs
+from tpkit.cli.list import open_catalog
 from tpkit.cli.show import write
 from tpkit.discover import resolve
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tpkit.btf import Btf
     from tpkit.context import Access
     from tpkit.description import Context, Description
+    from tpkit.print_fmt import Decoding
 
 WIDTH = 100
 LABEL = 10
@@ -33,13 +34,12 @@ def describe(
     tpkit describe --tracefs copy-of-another-machines-tracefs sched:sched_switch
     """
     from tpkit.description import describe_event  # help needn't wait for it
-    from tpkit.format_parser import parse_event
 
-    tree = open_tracefs(tracefs)
+    catalog = open_catalog(tracefs)
     btf = _btf(tracefs)
     texts = []
-    for event in resolve(tree.event_ids(), events):
-        description = describe_event(parse_event(tree.format_text(event), event), btf)
+    for event in catalog.events(resolve(catalog.ids(), events)):
+        description = describe_event(event, btf)
         texts.append(json.dumps(description.to_dict()) + "\n" if json_lines else _text(description))
     write("".join(texts) if json_lines else "\n".join(texts))
 
@@ -63,7 +63,9 @@ def _text(description: Description) -> str:
         "",
         *_table(description.accesses),
         "",
+        *[line for table in description.tables for line in _names(table)],
         f"  print fmt: {event.print_fmt}",
+        *[f"    not in the record: {each}" for each in description.unevaluable],
     ]
     return "".join(f"{line}\n" for line in _safe(lines))
 
@@ -88,6 +90,28 @@ def _table(accesses: tuple[Access, ...]) -> list[str]:
     types = max([len(a.field.type.text) for a in accesses] + [4])
     head = f"  {'OFFSET':>6} {'SIZE':>4} SIGN  {'TYPE':<{types}} {'NAME':<{names}} BPF"
     return [head, *(_row(access, types, names) for access in accesses)]
+
+
+def _names(table: Decoding) -> list[str]:
+    """A table of the print fmt: the expression that it decodes, and its names."""
+    kind = f"flags, {table.delimiter!r} between them" if table.is_flags else "one of"
+    entries = [f"{_number(number, source)} {text}" for number, source, text in table.entries]
+    wrapped = textwrap.wrap(", ".join(entries), WIDTH - 6, break_on_hyphens=False)
+    return [f"  {_looked_up(table)}: {kind}", *(f"      {line}" for line in wrapped), ""]
+
+
+def _number(number: int | None, source: str) -> str:
+    if number is None:
+        return source
+    return str(number) if abs(number) < 10 else hex(number)
+
+
+def _looked_up(table: Decoding) -> str:
+    """What the table is about: the field, shifted and masked, or the C expression where it is more."""
+    if not table.exact:
+        return table.source
+    shifted = f"({table.field} >> {table.shift})" if table.shift else table.field
+    return shifted if table.mask is None else f"{shifted} & {hex(table.mask)}"
 
 
 def _row(access: Access, types: int, names: int) -> str:

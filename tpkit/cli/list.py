@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from tpkit.catalog import Catalog
 from tpkit.cli import options
 from tpkit.cli.options import NameSource
 from tpkit.cli.show import say, write
@@ -33,28 +33,28 @@ def list_events(
     tpkit list -r 'sys_(enter|exit)_open'
     tpkit list -F pathname -v       those with such a field, with their arguments
     """
-    tree, events = _events(source, tracefs)
+    catalog, events = _events(source, tracefs)
     chosen = select(events, patterns or [], regex=regex)
-    if (verbose or field) and tree is None:
+    if (verbose or field) and catalog is None:
         raise UsageError("arguments come from tracefs, which can't be read", where="-v, -F", remedy="see 'tpkit list'")
     if not chosen:
         wanted = " ".join(patterns or [])
         raise EventNotFound(wanted, () if regex else suggest(events, wanted))
-    if tree is not None and (verbose or field):
-        _write_formats(_with_field(_formats(tree, chosen), field), json_lines=json_lines, verbose=verbose)
+    if catalog is not None and (verbose or field):
+        _write_formats(_with_field(catalog.events(chosen), field), json_lines=json_lines, verbose=verbose)
     else:
         _write_names(chosen, json_lines=json_lines)
 
 
-def _events(source: NameSource | None, folder: Path | None) -> tuple[Tracefs | None, list[TracepointId]]:
-    """The tree that formats can be read from, if any, and all events."""
+def _events(source: NameSource | None, folder: Path | None) -> tuple[Catalog | None, list[TracepointId]]:
+    """Where formats can be had, if anywhere, and all events."""
     if source is NameSource.BPFTRACE:
         if folder is not None:
             raise UsageError("bpftrace lists the running kernel's events only", where="--from bpftrace, --tracefs")
         return None, events_of_bpftrace()
     try:
-        tree = open_tracefs(folder)
-        return tree, tree.event_ids()
+        catalog = open_catalog(folder)
+        return catalog, catalog.ids()
     except TracefsError as error:
         if folder is not None or source is NameSource.TRACEFS:
             raise
@@ -66,21 +66,14 @@ def _events(source: NameSource | None, folder: Path | None) -> tuple[Tracefs | N
         return None, events
 
 
-def open_tracefs(folder: Path | None) -> Tracefs:
-    """The copy that the user named, or the running kernel's tracefs."""
-    return Tracefs.find() if folder is None else Tracefs.captured_tree(folder)
+def open_catalog(folder: Path | None) -> Catalog:
+    """Of the copy that the user named, or of the running kernel's tracefs."""
+    return Catalog.of(Tracefs.find() if folder is None else Tracefs.captured_tree(folder))
 
 
-def _formats(tree: Tracefs, events: Iterable[TracepointId]) -> Iterator[EventFormat]:
-    from tpkit.format_parser import parse_event  # pyparsing: 30 ms that names needn't pay
-
-    for event in events:
-        yield parse_event(tree.format_text(event), event)
-
-
-def _with_field(formats: Iterable[EventFormat], word: str | None) -> list[EventFormat]:
+def _with_field(formats: list[EventFormat], word: str | None) -> list[EventFormat]:
     if word is None:
-        return list(formats)
+        return formats
     found = [event for event in formats if any(word in field.name for field in event.fields)]
     if not found:
         raise EventNotFound(f"a field named *{word}*")
@@ -110,4 +103,4 @@ def _json_line(event: EventFormat) -> str:
 
 
 def _text_lines(event: EventFormat) -> str:
-    return "".join([f"{event.id}\n", *(f"    {field.written}\n" for field in event.fields)])
+    return "".join([f"{event.id}\n", *[f"    {field.written}\n" for field in event.fields]])

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tpkit.cli.describe import describe
+from tpkit.cli.lint import lint
 from tpkit.cli.list import list_events
 from tpkit.cli.show import write
 from tpkit.cli.trace import trace
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command("list")(list_events)
 app.command("describe")(describe)
 app.command("trace")(trace)
+app.command("lint")(lint)
 
 
 def _show_version(wanted: bool) -> None:

@@ -85,5 +85,13 @@ Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show the generat
 ShowProgram = Annotated[
     bool, typer.Option("--show-program", help="Print the generated program and end, without loading it.")
 ]
+FormatPaths = Annotated[
+    list[Path],
+    typer.Argument(metavar="PATH...", help="Folders that hold files named 'format', at any depth, or such files."),
+]
+JsonReport = Annotated[bool, typer.Option("--json", help="The whole report as one JSON object.")]
+Unevaluable = Annotated[
+    bool, typer.Option("-v", "--verbose", help="Also list what in a print fmt no record can answer, and why.")
+]
 
 STRING_SIZE = DEFAULT_STRING_SIZE

@@ -68,16 +68,15 @@ def trace(
 
 
 def _spec(names: list[str], pids: tuple[int, ...], comm: str | None, string_size: int) -> ProbeSpec:
+    from tpkit.catalog import Catalog
     from tpkit.discover import resolve
-    from tpkit.format_parser import parse_event
     from tpkit.host import pid_namespace
     from tpkit.program import ProbeSpec
     from tpkit.tracefs import Tracefs
 
-    tree = Tracefs.find()
-    chosen = resolve(tree.event_ids(), names)
+    catalog = Catalog.of(Tracefs.find())
     return ProbeSpec(
-        events=tuple(parse_event(tree.format_text(event), event) for event in chosen),
+        events=tuple(catalog.events(resolve(catalog.ids(), names))),
         pids=pids,
         comm=None if comm is None else os.fsencode(comm),
         string_size=string_size,

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from tpkit.codegen.names import safe_identifier, unique
 from tpkit.context import Access, accesses, is_syscall_number
-from tpkit.model import EventFormat, Location
+from tpkit.errors import FormatError
+from tpkit.model import EventFormat, Location, SymbolTable
+from tpkit.print_fmt import symbol_tables
 from tpkit.record import Capture, Column, Member, Scalar
 from tpkit.widths import Width, argument_width, value_width
 
@@ -27,10 +29,20 @@ def plan_columns(event: EventFormat, string_size: int) -> tuple[Source, ...]:
     """What a record of this event carries: all that a BPF program may read, in the event's order."""
     labels: set[str] = set()
     members: set[str] = set()
+    tables = _tables(event)
     wanted = [a for a in accesses(event) if a.readable and not is_syscall_number(event, a.field)]
     return tuple(
-        Source(_column(access, unique(access.field.name, labels), string_size, members), access) for access in wanted
+        Source(_column(a, unique(a.field.name, labels), string_size, members, tables.get(a.field.name)), a)
+        for a in wanted
     )
+
+
+def _tables(event: EventFormat) -> dict[str, SymbolTable]:
+    """Names for numbers; an unreadable print fmt costs them, and nothing else."""
+    try:
+        return symbol_tables(event)
+    except FormatError:
+        return {}
 
 
 def left_out(event: EventFormat) -> tuple[Access, ...]:
@@ -38,12 +50,14 @@ def left_out(event: EventFormat) -> tuple[Access, ...]:
     return tuple(a for a in accesses(event) if not a.readable and not a.field.common)
 
 
-def _column(access: Access, label: str, string_size: int, taken: set[str]) -> Column:
+def _column(
+    access: Access, label: str, string_size: int, taken: set[str], table: SymbolTable | None
+) -> Column:
     name = safe_identifier(access.field.name, taken)
     capture = _capture(access)
     value = _value_member(name, access, capture)
     if not capture.has_text:
-        return Column(access.field, label, capture, value)
+        return Column(access.field, label, capture, value, table=table)
     # Room for one byte more than is kept, and the final zero: a full buffer means a longer string.
     text = Member(safe_identifier(f"{name}_text", taken), Scalar.CHAR, string_size + 2)
     size = Member(safe_identifier(f"{name}_size", taken), Scalar.S32)

@@ -33,6 +33,8 @@ def safe(text: str) -> str:
 
     Newlines stay, and backslashes too: this isn't meant to be read back.
     """
+    if text.isascii() and text.isprintable():
+        return text
     return "\n".join(_escape(line.encode("utf-8", "surrogateescape"), {}) for line in text.split("\n"))
 
 

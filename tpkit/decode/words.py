@@ -12,7 +12,7 @@ def words(event: TracepointId, values: Values) -> list[str]:
     """Each value of one field as text: quoted strings, names for numbers, pointers in hexadecimal."""
     if values.data:
         return _data_words(values)
-    names = namer(event, values.column.field)
+    names = namer(event, values.column)
     if names is not None:
         return [names(n) or str(n) for n in values.numbers]
     if values.column.field.type.is_pointer:

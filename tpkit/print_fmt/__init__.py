@@ -12,7 +12,7 @@ must be known of the kernel that wrote the record.
 from tpkit.print_fmt.grammar import parse_print_fmt
 from tpkit.print_fmt.machine import LOCAL, Machine, SortedSymbols, Symbol, Symbols
 from tpkit.print_fmt.render import Renderer, Rendering, render
-from tpkit.print_fmt.tables import Decoding, decodings, shown_fields, unevaluable
+from tpkit.print_fmt.tables import Decoding, decodings, shown_fields, symbol_tables, unevaluable
 from tpkit.print_fmt.tree import PrintFmt
 from tpkit.print_fmt.values import Doubt
 
@@ -31,5 +31,6 @@ __all__ = [
     "parse_print_fmt",
     "render",
     "shown_fields",
+    "symbol_tables",
     "unevaluable",
 ]

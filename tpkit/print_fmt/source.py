@@ -117,5 +117,5 @@ def _operator_to_c(node: Member | Index | Unary | Binary | Conditional, write: C
 def _bracket(node: Expr, write: Callable[[Node], str]) -> str:
     """Brackets around what has operators of its own, so that no precedence must be known."""
     text = write(node)
-    inner = isinstance(node, (Binary, Conditional, Cast, Unary)) and not text[:1].isdigit()
+    inner = isinstance(node, (Binary, Conditional, Cast, Unary)) and not text.isalnum()  # 12, 0xff: shown for it
     return f"({text})" if inner else text

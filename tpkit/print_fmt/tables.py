@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
-from tpkit.model import EventFormat
+from tpkit.model import EventFormat, SymbolTable
 from tpkit.print_fmt.evaluate import Evaluation, common_field
 from tpkit.print_fmt.facts import Facts
 from tpkit.print_fmt.functions import FUNCTIONS
@@ -77,6 +77,19 @@ def decodings(event: EventFormat, machine: Machine = LOCAL) -> tuple[Decoding, .
     evaluation = Evaluation(Facts((), machine), b"")
     found = (_decoding(node, evaluation) for node in _nodes(parse_print_fmt(event.print_fmt)))
     return tuple(dict.fromkeys(each for each in found if each is not None))
+
+
+def symbol_tables(event: EventFormat, machine: Machine = LOCAL) -> dict[str, SymbolTable]:
+    """The fields whose numbers have names, each with its table.
+
+    A field that different tables may decode, depending on another field (``kvm_exit``), has none.
+    """
+    found: dict[str, SymbolTable | None] = {}
+    for each in decodings(event, machine):
+        if each.exact and each.symbols:
+            table = SymbolTable(each.delimiter, tuple(each.symbols.items()), each.shift, each.mask)
+            found[each.field] = table if found.get(each.field, table) == table else None
+    return {field: table for field, table in found.items() if table is not None}
 
 
 def _nodes(print_fmt: PrintFmt) -> Iterator[Node]:

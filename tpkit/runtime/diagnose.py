@@ -23,7 +23,7 @@ def check_privileges(status: Path = host.STATUS, lockdown: Path = host.LOCKDOWN)
         raise KernelUnsupported(
             "kernel lockdown in confidentiality mode forbids BPF programs to read memory",
             where=str(lockdown),
-            remedy="boot with lockdown=integrity or without Secure Boot's lockdown",
+            remedy=host.LOCKDOWN_REMEDY,
         )
 
 

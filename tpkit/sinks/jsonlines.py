@@ -72,7 +72,7 @@ def _add_argument(event: dict[str, Any], name: TracepointId, values: Values, row
         return
     number = values.numbers[row]
     event["args"][label] = pointer(number) if values.column.field.type.is_pointer else number
-    names = namer(name, values.column.field)
+    names = namer(name, values.column)
     word = names(number) if names is not None else None
     if word is not None:
         event.setdefault("args_text", {})[label] = word
