@@ -14,7 +14,7 @@ from tpkit.model import EventFormat, Field
 
 HEADER = 8  # bytes of the context that BPF can't read: sizeof(void *) of the 64-bit kernel
 
-_NUMBER_NAMES = ("__syscall_nr", "nr")  # renamed in Linux 4.10, commit 9b7365fc1c82
+_NUMBER_NAMES = ("__syscall_nr", "nr")  # renamed by commit 026842d148b9
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,10 +57,16 @@ def resolve(events: Iterable[TracepointId], names: Sequence[str]) -> list[Tracep
         if part.startswith("!"):
             chosen = {event: None for event in chosen if event not in found}
         elif not found:
-            raise EventNotFound(part, suggest(known, part))
+            raise EventNotFound(part, suggest(known, part), reason=_why_absent(known, part))
         else:
             chosen.update(dict.fromkeys(found))
     return list(chosen)
+
+
+def _why_absent(known: Sequence[TracepointId], wanted: str) -> str | None:
+    if re.search(r"(^|:)(syscalls\b|sys_(enter|exit)_)", wanted) and all(e.category != "syscalls" for e in known):
+        return "there are no events of system calls here (CONFIG_FTRACE_SYSCALLS)"
+    return None
 
 
 def suggest(events: Iterable[TracepointId], wanted: str, count: int = 3) -> list[str]:

@@ -70,12 +70,19 @@ class InvalidName(UsageError):
 
 
 class EventNotFound(TpkitError):
-    """No tracepoint has this name. ``suggestions``: the nearest ones, best first, possibly none."""
+    """No tracepoint has this name. ``suggestions``: the nearest ones, best first, possibly none.
 
-    def __init__(self, wanted: str, suggestions: Sequence[str] = (), *, where: str | None = None) -> None:
+    reason: why it isn't there, where that is known.
+    """
+
+    def __init__(
+        self, wanted: str, suggestions: Sequence[str] = (), *, where: str | None = None, reason: str | None = None
+    ) -> None:
         self.wanted = wanted
         self.suggestions = tuple(suggestions)
         remedy = f"did you mean {', '.join(self.suggestions)}?" if self.suggestions else "see 'tpkit list'"
+        if reason:
+            remedy = f"{reason}; {remedy}"
         super().__init__(f"no tracepoint matches {wanted!r}", where=where, remedy=remedy)
 
 

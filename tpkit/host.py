@@ -17,6 +17,9 @@ CAPABILITIES: Mapping[str, int] = {"CAP_SYS_ADMIN": 21, "CAP_SYS_RESOURCE": 24, 
 
 STATUS = Path("/proc/self/status")
 LOCKDOWN = Path("/sys/kernel/security/lockdown")
+# Mainline's highest kernel.perf_event_paranoid; Debian's 3 and Ubuntu's 4 are patches that overrule CAP_PERFMON.
+HIGHEST_PARANOID = 2
+PARANOID_REMEDY = f"run as root; or as root: sysctl kernel.perf_event_paranoid={HIGHEST_PARANOID}"
 # Once set it can't be lowered while the kernel runs: kernel_lockdown(7).
 LOCKDOWN_REMEDY = "boot without lockdown=confidentiality; lockdown=integrity, as with Secure Boot, does no harm"
 
@@ -158,6 +161,13 @@ def memlock(limits: Path = Path("/proc/self/limits")) -> int | None:
     return int(found[1]) if found else None
 
 
+def memlock_remedy(uid: int | None = None) -> str:
+    """How to raise RLIMIT_MEMLOCK for a process that may not do it by itself."""
+    if (os.geteuid() if uid is None else uid) == 0:
+        return "run with CAP_SYS_RESOURCE; a container: start it with --ulimit memlock=-1"
+    return f"as root: prlimit --memlock=unlimited --pid {os.getppid()} (the process that started tpkit)"
+
+
 def header_trees(
     modules: Path = Path("/lib/modules"), sources: Path = Path("/usr/src")
 ) -> tuple[tuple[str, Path], ...]:
@@ -210,5 +220,3 @@ def is_root_owned(path: Path) -> bool:
 def clean_environment() -> dict[str, str]:
     """An environment for programs that we start: nothing of the caller's reaches them."""
     return {"PATH": ":".join(TRUSTED_PATH), "LC_ALL": "C.UTF-8"}
-
-

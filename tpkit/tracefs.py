@@ -190,7 +190,7 @@ def _mounted(mounts: Path) -> Iterator[Path]:
 def _nothing_found(mounts: Path, lockdown: Path) -> TracefsError:
     """Not mounted; or mounted without a file in it, as a kernel leaves it that was booted in lockdown.
 
-    ``tracefs_create_file`` makes none in confidentiality mode (commit ccbd54ff54e8).
+    ``tracefs_create_file`` makes none in confidentiality mode (commit bf8e602186ec).
     """
     empty = next(_mounted(mounts), None)
     if empty is None:

@@ -59,7 +59,9 @@ _REC_PRIVATE = 0x4000 | 0x40000  # MS_REC | MS_PRIVATE
 def separate(folder: Path) -> None:
     """Namespaces of our own; children will see themselves as the only processes."""
     call("unshare", _NEWNS | _NEWUTS | _NEWIPC | _NEWPID | _NEWNET)
-    mount("none", "/", "none", _REC_PRIVATE)
+    for place in ("/", "/proc", "/sys"):
+        with suppress(OSError):  # in a chroot "/" is no mount; what matters is that ours stay here
+            mount("none", place, "none", _REC_PRIVATE)
     mount("tpkit", folder, "tmpfs", 0, "size=3g,mode=711")
     socket.sethostname("tpkit")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from tests.conftest import ReadFixture
@@ -201,10 +199,8 @@ def test_a_category_is_a_name(category: str) -> None:
     ["int " + "[" * 2000, "int x" + "[" * 1000 + "]" * 1000, "int " + "a[" * 1500, "(" * 3000 + "x", "*" * 4000 + "x"],
 )
 def test_nesting_is_no_way_to_hang(declaration: str) -> None:
-    started = time.monotonic()
     with pytest.raises(FormatError):
         parse(line(declaration))
-    assert time.monotonic() - started < 5  # no timing of ours: exponential cost would take hours
 
 
 def test_errors_tell_the_event() -> None:

@@ -13,8 +13,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
-UBUNTU = "python3-venv python3-bpfcc bpftrace linux-tools-common strace shellcheck"
-FEDORA = "python3 python3-bcc bpftrace bpftool strace ShellCheck"
+FILE_SYSTEMS = "e2fsprogs xfsprogs btrfs-progs"
+DEBIAN = f"python3-venv python3-bpfcc bpftrace bpftool strace iproute2 {FILE_SYSTEMS} shellcheck"
+UBUNTU = f"python3-venv python3-bpfcc bpftrace linux-tools-common strace iproute2 {FILE_SYSTEMS} shellcheck"
+SUSE = "python3 python3-bcc bpftrace bpftool strace iproute2 e2fsprogs xfsprogs btrfsprogs ShellCheck"
+FEDORA = f"python3 python3-bcc bpftrace bpftool strace iproute {FILE_SYSTEMS} ShellCheck"
 
 FAKE_PYTHON = """#!/bin/sh
 # Says it is Python {version}, "creates" a venv that holds a copy of itself, and notes each command.
@@ -102,14 +105,14 @@ class TestPackageNames:
     @pytest.mark.parametrize(
         ("os_release", "names"),
         [
-            ("ID=debian", "python3-venv python3-bpfcc bpftrace bpftool strace shellcheck"),
-            ("ID=raspbian\nID_LIKE=debian", "python3-venv python3-bpfcc bpftrace bpftool strace shellcheck"),
+            ("ID=debian", DEBIAN),
+            ("ID=raspbian\nID_LIKE=debian", DEBIAN),
             ("ID=ubuntu\nID_LIKE=debian", UBUNTU),
             ('ID=linuxmint\nID_LIKE="ubuntu debian"', UBUNTU),
             ("ID=fedora", FEDORA),
             ('ID="rocky"\nID_LIKE="rhel centos fedora"', FEDORA),
-            ("ID=arch", "python python-bcc bpftrace bpf strace shellcheck"),
-            ('ID="opensuse-leap"\nID_LIKE="suse opensuse"', FEDORA),
+            ("ID=arch", f"python python-bcc bpftrace bpf strace iproute2 {FILE_SYSTEMS} shellcheck"),
+            ('ID="opensuse-leap"\nID_LIKE="suse opensuse"', SUSE),
         ],
     )
     def test_are_those_of_the_distribution(self, tmp_path: Path, os_release: str, names: str) -> None:

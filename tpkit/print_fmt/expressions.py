@@ -96,20 +96,20 @@ class Parser(TypeRules):
         return node
 
     def _assignment(self) -> Expr:
+        """An assignment or a ternary. Chains of ternaries are a loop: ilog2() of older kernels has 64 links."""
+        links: list[tuple[Expr, Expr | None]] = []
         node = self._binary()
+        while self._accept("?"):
+            links.append((node, None if self._tokens[self._at].text == ":" else self._nested(self._expression)))
+            self._expect(":")
+            node = self._binary()
         token = self._tokens[self._at]
-        if token.text == "?":
-            self._at += 1
-            return self._nested(lambda: self._branches(node))
         if token.text in _ASSIGNMENTS:
             self._at += 1
-            return Binary(token.text, node, self._nested(self._assignment))
+            node = Binary(token.text, node, self._nested(self._assignment))
+        for test, then in reversed(links):
+            node = Conditional(test, then, node)
         return node
-
-    def _branches(self, test: Expr) -> Expr:
-        then = None if self._tokens[self._at].text == ":" else self._expression()
-        self._expect(":")
-        return Conditional(test, then, self._assignment())
 
     def _binary(self) -> Expr:
         """Operands with infix operators between them, all of which are left-associative.

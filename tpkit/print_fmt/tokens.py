@@ -118,7 +118,8 @@ def join_literals(text: str) -> str:
 
 # ------------------------------------------------------------------------------------------ tokens
 
-_NUMBER = r"(?:0[xX][0-9a-fA-F]++|0[bB][01]++|[0-9]++)[uUlL]*+"
+# C's widest has 64 bits; Python refuses to read decimal numbers of more than 4,300 digits.
+_NUMBER = r"(?:0[xX][0-9a-fA-F]{1,64}+|0[bB][01]{1,128}+|[0-9]{1,64}+)[uUlL]{0,4}+"
 _KINDS: dict[str, str] = {
     FIELD: r"REC\s*->\s*[A-Za-z_][A-Za-z0-9_]*+",
     NAME: r"[A-Za-z_$][A-Za-z0-9_$]*+",

@@ -60,6 +60,10 @@ def attach_failure(event: str, words: str) -> ProbeError:
     """perf_event_open or its ioctl said no."""
     if "Operation not permitted" in words:
         return _not_permitted(words)
+    level = host.sysctl("kernel.perf_event_paranoid")
+    if "perf_event_open" in words and "ermission denied" in words and (level or 0) > host.HIGHEST_PARANOID:
+        what = f"kernel.perf_event_paranoid is {level}: this kernel refuses perf events in spite of CAP_PERFMON"
+        return PrivilegeError(what, where=event, remedy=host.PARANOID_REMEDY, details=words)
     if "ermission denied" in words:
         # tp_prog_is_valid_access passed, perf_event_set_bpf_prog compares with the real record.
         remedy = "the kernel's record is smaller than its format file says; please report this"
@@ -74,4 +78,10 @@ def _not_permitted(words: str) -> PrivilegeError:
         return PrivilegeError(what, remedy="run tpkit on the host, as root", details=words)
     missing = host.missing_capabilities()
     what = f"the kernel refused BPF to this process{': ' + ' and '.join(missing) + ' missing' if missing else ''}"
-    return PrivilegeError(what, remedy="run as root; a container needs CAP_BPF and CAP_PERFMON", details=words)
+    limit = host.memlock()
+    # Before Linux 5.11 (commit d0b2818efbe2) maps and programs count against this limit, and libbcc may not raise it.
+    if not missing and limit is not None and not host.has_capability("CAP_SYS_RESOURCE"):
+        what += f", maybe for the limit on locked memory ({limit >> 10} KiB; before Linux 5.11 it holds for BPF)"
+        return PrivilegeError(what, remedy=f"{host.memlock_remedy()}; see 'tpkit doctor'", details=words)
+    remedy = "run as root; a container needs CAP_BPF and CAP_PERFMON; see 'tpkit doctor'"
+    return PrivilegeError(what, remedy=remedy, details=words)
