@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit live fuzz setup clean
+.PHONY: help demo test lint unit live fuzz matrix setup clean
 
 BIN := .venv/bin
 # The tools import what is in .venv, not what the caller's environment points at.
@@ -54,6 +54,11 @@ fuzz: ## feed both grammars what atheris makes up, for FUZZ_SECONDS (60); findin
 	{ echo "make fuzz: atheris can't be installed; to see why: $(BIN)/pip install -c constraints.txt atheris" >&2; exit 1; }
 	$(BIN)/python -m $(FUZZ) file build/fuzz -max_total_time=$$((($(FUZZ_SECONDS) + 1) / 2))
 	$(BIN)/python -m $(FUZZ) print_fmt build/fuzz -max_total_time=$$((($(FUZZ_SECONDS) + 1) / 2))
+
+matrix: ## (root) many kernels, each in a virtual machine; KERNEL=7.2 for one, KERNEL=live for the running one
+	$(need_root)
+	@tools/setup test
+	$(BIN)/python -m tests.matrix $(addprefix --kernel ,$(KERNEL)) $(MATRIX_OPTIONS)
 
 setup: ## (root) only the set-up: packages, .venv, tracefs
 	$(need_root)

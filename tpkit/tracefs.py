@@ -21,7 +21,9 @@ from tpkit.model import TracepointId
 
 MOUNT_POINTS = (Path("/sys/kernel/tracing"), Path("/sys/kernel/debug/tracing"))
 MOUNT_REMEDY = "as root: mount -t tracefs tracefs /sys/kernel/tracing"
-READ_REMEDY = "run as root, or give this user the group of a tracefs mounted with gid=, mode=750"
+READ_REMEDY = (
+    "run as root; or let a group of this user read it, as root: mount -o remount,gid=GROUP,mode=750 /sys/kernel/tracing"
+)
 EMPTY_REMEDY = "the kernel may lack CONFIG_EVENT_TRACING"
 LOCKED = "kernel lockdown in confidentiality mode closes tracefs"
 MAX_BYTES = 16 << 20  # available_events of a large kernel has 300 KiB

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tpkit.cli.describe import describe
+from tpkit.cli.doctor import doctor
 from tpkit.cli.lint import lint
 from tpkit.cli.list import list_events
 from tpkit.cli.show import write
@@ -25,6 +26,7 @@ app.command("list")(list_events)
 app.command("describe")(describe)
 app.command("trace")(trace)
 app.command("lint")(lint)
+app.command("doctor")(doctor)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,0 +1,57 @@
+"""What the matrix looks at: a column each. To add one, write its function and add a line to ``CHECKS``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.matrix import check_formats, check_left_over, check_programs, check_reference, check_suites
+from tests.matrix.context import Context
+from tests.matrix.results import Result
+
+__all__ = ["CHECKS", "Check", "Context", "by_title", "titles"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A column. run: gives the cell; seconds: its time limit in an emulated machine.
+
+    on_host: made outside, on what the run left in its folder: pure code says the same everywhere, and
+    faster there.
+    """
+
+    title: str
+    run: Callable[[Context], Result]
+    seconds: float = 300
+    on_host: bool = False
+
+    @property
+    def file_name(self) -> str:
+        """What its files are called."""
+        return self.title.replace(" ", "-")
+
+
+CHECKS = (
+    Check("list", check_reference.list_events),
+    Check("describe", check_reference.describe),
+    Check("trace", check_reference.trace),
+    Check("demo", check_reference.demo),
+    Check("verifier", check_programs.cross_section),
+    Check("rendered", check_suites.rendered),
+    Check("live suite", check_suites.live, seconds=1500),
+    Check("left over", check_left_over.left_over),
+    # Last, as it loads modules: their tracepoints come and go with them, and not all of them are tame.
+    Check("events", check_formats.harvest),
+    Check("formats", check_formats.formats, on_host=True),
+    Check("print fmts", check_formats.print_fmts, on_host=True),
+)
+
+
+def titles() -> tuple[str, ...]:
+    """All columns."""
+    return tuple(check.title for check in CHECKS)
+
+
+def by_title(title: str) -> Check:
+    """The check of that name. Raises KeyError."""
+    return {check.title: check for check in CHECKS}[title]
