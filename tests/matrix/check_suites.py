@@ -6,13 +6,22 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from tests.matrix.context import TREE, Context
 from tests.matrix.results import Result
+from tests.rendering.workload import PARTS
+from tpkit import Tracefs, TracepointId, parse_event
+from tpkit.print_fmt import Renderer
 
-# What the workload does for the comparison: a part's every step is emulated, and so is each record's text.
-PARTS = ("everything",)
+# What is done for the comparison, and which events are left out of it: pairing 200,000 lines takes an
+# emulated machine five minutes. Of each event so many records are rendered.
+PART = "everything"
+FLOODS = (*PARTS["files"].floods, "rcu", "raw_syscalls", "timer", "cgroup")
+SAMPLES = 30
+ENOUGH = 50  # events, for the comparison to mean anything
+HIDDEN = "\ue000" * 16  # stands for a hashed pointer, which has 16 characters; no kernel's text has these
 _OUTCOME = re.compile(r"^(tests/\S+?::.*?) (PASSED|FAILED|ERROR|SKIPPED)\b", re.MULTILINE)
 
 
@@ -40,25 +49,38 @@ def read_live(log: Path, status: int | None) -> Result:
 
 
 def rendered(_: Context) -> Result:
-    """Our text of records beside the kernel's own."""
-    from tests.rendering.compare import compare
+    """Our text of records beside the kernel's own.
+
+    Pointers are hashed, as they are by default, and compared as such: 5.10 knows nothing else, and until
+    6.12 a kernel that is told not to hash them leaves out the first string of a line (it reads its format
+    in the buffer where it rewrites it, ``trace_event_format`` and ``trace_check_vprintf``).
+    """
     from tests.rendering.instance import TRACEFS
-    from tests.rendering.record import Tally, default_passes, record
+    from tests.rendering.record import Pass, Tally, record
     from tpkit.btf import load_kernel_btf
     from tpkit.machine import running_machine
-    from tpkit.tracefs import Tracefs
 
     tally = Tally()
-    records = record([each for each in default_passes() if each.part in PARTS], tally=tally, hash_pointers=False)
-    machine = running_machine(Tracefs(TRACEFS), load_kernel_btf())
-    events = TRACEFS / "events"
-    outcome = compare(records, machine, lambda event: events.joinpath(*event.split(":"), "format").read_text())
-    total = outcome.compared.total()
-    equal = total - outcome.different.total()
-    details = [
-        f"{event}: kernel {each.expected!r}, ours {each.got!r}"
-        for event, samples in sorted(outcome.differences.items())
-        for each in samples[:1]
-    ]
-    cell = f"{equal}/{total} of {len(outcome.compared)} events"
-    return Result.of(equal == total and total > 0, cell, *details, f"steps not possible: {tally.failed_steps}")
+    records = record([Pass(PART, FLOODS, SAMPLES)], tally=tally)
+    machine = replace(running_machine(Tracefs(TRACEFS), load_kernel_btf()), pointers=lambda _: HIDDEN)
+    equal: Counter[str] = Counter()
+    different: dict[str, str] = {}
+    renderers: dict[str, Renderer] = {}
+    for each in records:
+        if each.event not in renderers:
+            text = TRACEFS.joinpath("events", *each.event.split(":"), "format").read_text()
+            renderers[each.event] = Renderer(parse_event(text, TracepointId.parse(each.event)), machine)
+        ours = renderers[each.event].render(each.record).text
+        if is_same(ours, each.text):
+            equal[each.event] += 1
+        else:
+            different.setdefault(each.event, f"{each.event}: kernel {each.text!r}, ours {ours!r}")
+    cell = f"{equal.total()}/{len(records)} of {len(renderers)} events"
+    details = [*different.values(), f"steps not possible here: {' '.join(tally.failed_steps) or 'none'}"]
+    return Result.of(not different and len(renderers) > ENOUGH, cell, *details)
+
+
+def is_same(ours: str, kernels: str) -> bool:
+    """Whether the kernel's text is ours, where ours may hold pointers that only the kernel can hash."""
+    pattern = re.escape(ours).replace(re.escape(HIDDEN), r"(?:[0-9a-f]{16}|\(____ptrval____\))")
+    return re.fullmatch(pattern, kernels) is not None

@@ -217,6 +217,13 @@ class TestChecks:
         assert (result.status, result.cell) == (Status.FAILED, "1 passed, 1 failed, 1 skipped")
         assert "FAILED tests/live/test_a.py::test_c - AssertionError" in result.details
 
+    def test_hashed_pointers_are_compared_as_such(self) -> None:
+        ours = f"skbaddr={check_suites.HIDDEN} len=(3)"
+        assert check_suites.is_same(ours, "skbaddr=00000000abcdef01 len=(3)")
+        assert check_suites.is_same(ours, "skbaddr=(____ptrval____) len=(3)")
+        assert not check_suites.is_same(ours, "skbaddr=00000000abcdef01 len=(4)")
+        assert not check_suites.is_same(ours, "skbaddr=0 len=(3)")
+
     def test_a_suite_without_a_test_is_no_success(self, tmp_path: Path) -> None:
         (tmp_path / "log").write_text("tests/live/test_a.py::test_d SKIPPED (not root) [100%]\n")
         assert check_suites.read_live(tmp_path / "log", 0).is_red

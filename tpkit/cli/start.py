@@ -6,18 +6,24 @@ quietly as a later one.
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def main() -> None:
     """Runs a command and exits with its status."""
-    try:
-        _run()
-    except KeyboardInterrupt:
-        sys.stderr.write("tpkit: interrupted\n")
-        sys.exit(INTERRUPTED)
+    # KeyboardInterrupt wouldn't do: click makes "Aborted!" and status 1 of it.
+    signal.signal(signal.SIGINT, end_interrupted)
+    _run()
+
+
+def end_interrupted(_number: int, _frame: FrameType | None) -> None:
+    """Ends the program from within a signal handler."""
+    sys.stderr.write("tpkit: interrupted\n")
+    sys.exit(INTERRUPTED)
 
 
 def _run() -> None:

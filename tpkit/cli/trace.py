@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tpkit.cli import options
 from tpkit.cli.options import STRING_SIZE, OutputFormat
 from tpkit.cli.show import say, write
+from tpkit.cli.start import end_interrupted
 from tpkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -139,9 +140,9 @@ def _run(session: Session, program: Program, sink: Sink, *, quiet: bool) -> None
 def _ended_by_signals(session: Session) -> Iterator[None]:
     """The first signal ends the session, a second one breaks off."""
 
-    def end(_number: int, _frame: FrameType | None) -> None:
+    def end(number: int, frame: FrameType | None) -> None:
         if session.is_stopping:
-            raise KeyboardInterrupt
+            end_interrupted(number, frame)
         session.stop()
 
     before = {number: signal.signal(number, end) for number in ENDING_SIGNALS}
