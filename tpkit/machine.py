@@ -8,6 +8,7 @@ leaves marks in the text, never an error.
 from __future__ import annotations
 
 import gzip
+import platform
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,12 +24,13 @@ Names = Callable[[str], int | None]
 
 def running_machine(tree: Tracefs, btf: Btf | None) -> Machine:
     """What this kernel tells of itself. Takes 0.2 s, most of it for kallsyms."""
-    return machine_of(
+    machine = machine_of(
         kallsyms=_text_of(Path("/proc/kallsyms")),
         printk_formats=_printk_formats(tree),
         names=enum_values(btf),
         hz=ticks(Path("/proc/config.gz")),
     )
+    return replace(machine, syscall_hex=shows_syscalls_in_hex(platform.release()))
 
 
 def machine_of(kallsyms: str, printk_formats: str, names: Names, hz: int | None) -> Machine:
@@ -39,6 +41,14 @@ def machine_of(kallsyms: str, printk_formats: str, names: Names, hz: int | None)
     ]
     strings = {int(a, 16): s for a, s in re.findall(r'^0x([0-9a-f]+) : "(.*)"$', printk_formats, re.MULTILINE)}
     return replace(LOCAL, symbols=SortedSymbols(triples), strings=strings.get, names=names, hz=hz)
+
+
+def shows_syscalls_in_hex(release: str) -> bool:
+    """Whether the kernel writes 0x before a system call's arguments ("tracing: Have syscall trace events
+    show "0x" for values greater than 10", Linux 6.18). Nothing in tracefs says so, hence its version.
+    """
+    found = re.match(r"(\d+)\.(\d+)", release)
+    return found is None or (int(found[1]), int(found[2])) >= (6, 18)
 
 
 def ticks(configuration: Path) -> int | None:

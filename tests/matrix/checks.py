@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.matrix import check_formats, check_left_over, check_programs, check_reference, check_suites
+from tests.matrix import (
+    check_drain,
+    check_formats,
+    check_left_over,
+    check_live_suite,
+    check_programs,
+    check_reference,
+    check_rendering,
+)
 from tests.matrix.context import Context
 from tests.matrix.results import Result
 
@@ -36,9 +44,10 @@ CHECKS = (
     Check("describe", check_reference.describe),
     Check("trace", check_reference.trace),
     Check("demo", check_reference.demo),
+    Check("drain", check_drain.drain),
     Check("verifier", check_programs.cross_section),
-    Check("rendered", check_suites.rendered),
-    Check("live suite", check_suites.live, seconds=1500),
+    Check("rendered", check_rendering.rendered),
+    Check("live suite", check_live_suite.live, seconds=1500),
     Check("left over", check_left_over.left_over),
     # Last, as it loads modules: their tracepoints come and go with them, and not all of them are tame.
     Check("events", check_formats.harvest),

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import FIXTURES
 from tests.matrix import __main__ as matrix
-from tests.matrix import check_suites, guest, images, machine, packages
+from tests.matrix import check_drain, check_live_suite, check_rendering, guest, images, machine, packages
 from tests.matrix.check_programs import FILE as CROSS_SECTION
 from tests.matrix.check_programs import read_cross_section
 from tests.matrix.checks import CHECKS, Check, Context, titles
@@ -213,21 +213,29 @@ class TestChecks:
             "tests/live/test_a.py::test_d SKIPPED (not root) [100%]\n"
             "=== short test summary info ===\nFAILED tests/live/test_a.py::test_c - AssertionError\n"
         )
-        result = check_suites.read_live(log, 1)
+        result = check_live_suite.read_live(log, 1)
         assert (result.status, result.cell) == (Status.FAILED, "1 passed, 1 failed, 1 skipped")
         assert "FAILED tests/live/test_a.py::test_c - AssertionError" in result.details
 
+    def test_every_event_must_be_accounted_for(self) -> None:
+        assert not check_drain.judge([0, 1, 2], 0, 3).is_red
+        assert not check_drain.judge([0, 2], 1, 3).is_red
+        assert check_drain.judge([0, 2], 0, 3).details == ("1 events gone without a word",)
+        assert check_drain.judge([0, 2, 1], 0, 3).is_red
+        assert check_drain.judge([0, 1, 1], 0, 3).is_red
+        assert check_drain.judge([], 3, 3).is_red
+
     def test_hashed_pointers_are_compared_as_such(self) -> None:
-        ours = f"skbaddr={check_suites.HIDDEN} len=(3)"
-        assert check_suites.is_same(ours, "skbaddr=00000000abcdef01 len=(3)")
-        assert check_suites.is_same(ours, "skbaddr=(____ptrval____) len=(3)")
-        assert not check_suites.is_same(ours, "skbaddr=00000000abcdef01 len=(4)")
-        assert not check_suites.is_same(ours, "skbaddr=0 len=(3)")
+        ours = f"skbaddr={check_rendering.HIDDEN} len=(3)"
+        assert check_rendering.is_same(ours, "skbaddr=00000000abcdef01 len=(3)")
+        assert check_rendering.is_same(ours, "skbaddr=(____ptrval____) len=(3)")
+        assert not check_rendering.is_same(ours, "skbaddr=00000000abcdef01 len=(4)")
+        assert not check_rendering.is_same(ours, "skbaddr=0 len=(3)")
 
     def test_a_suite_without_a_test_is_no_success(self, tmp_path: Path) -> None:
         (tmp_path / "log").write_text("tests/live/test_a.py::test_d SKIPPED (not root) [100%]\n")
-        assert check_suites.read_live(tmp_path / "log", 0).is_red
-        assert check_suites.read_live(tmp_path / "missing", 0).is_red
+        assert check_live_suite.read_live(tmp_path / "log", 0).is_red
+        assert check_live_suite.read_live(tmp_path / "missing", 0).is_red
 
 
 class TestImages:
