@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.matrix import guest, images, packages
-from tests.matrix.checks import CHECKS, Check, Context
+from tests.matrix.checks import CHECKS, HARVEST, Check, Context, titles
 from tests.matrix.commands import MatrixError, run_within, tail
 from tests.matrix.context import TREE
 from tests.matrix.kernels import FILE, Kernel, choose, read_kernels
@@ -34,6 +34,7 @@ class Plan:
     checks: tuple[Check, ...]
     patience: float = 1
     at_once: int = 1
+    options: tuple[str, ...] = ()
     kvm: bool = False
 
     @property
@@ -61,8 +62,8 @@ def run_kernel(kernel: Kernel, plan: Plan) -> Report:
     say(f"{kernel.name}: begins; its words are in {folder}")
     try:
         problem = _run_guest(kernel, plan, folder)
-    except MatrixError as error:
-        problem = str(error)
+    except Exception as error:  # no row may take the others with it
+        problem = str(error) if isinstance(error, MatrixError) else repr(error)
     report = _gather(kernel, plan, folder, problem, started)
     say(f"{kernel.name}: {'red' if report.is_red(plan.titles) else 'green'} after {report.seconds:.0f} s")
     return report
@@ -78,7 +79,7 @@ def _run_guest(kernel: Kernel, plan: Plan, folder: Path) -> str | None:
         return None if status == 0 else f"the checks' program ended with {status}"
     image = images.fetch(kernel, plan.cache)
     modules = [word for name in image.modules for word in ("--module", name)]
-    starter = Starter(packages.virtme(plan.cache), TREE, plan.copy, plan.kvm)
+    starter = Starter(packages.virtme(plan.cache), TREE, plan.copy, plan.options, plan.kvm)
     return starter.run(image, folder, [*program, SHARED, *chosen, *modules], plan.seconds)
 
 
@@ -147,6 +148,15 @@ def _try_fetch(kernel: Kernel, plan: Plan) -> None:
         say(f"{kernel.name}: {error}")
 
 
+def choose_checks(names: list[str]) -> tuple[Check, ...]:
+    """The named columns, all when none is named; with those made here comes the harvest that they read."""
+    unknown = sorted(set(names) - set(titles()))
+    if unknown:
+        raise ValueError(f"no column {', '.join(unknown)}; there are {', '.join(titles())}")
+    harvest = any(check.on_host and check.title in names for check in CHECKS)
+    return tuple(c for c in CHECKS if not names or c.title in names or (harvest and c.title == HARVEST))
+
+
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.matrix", description=__doc__.split("\n")[0])
@@ -156,6 +166,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--output", type=Path, help="write the results there too, as JSON")
     add("--patience", type=float, default=1, metavar="N", help="time limits N times as long: a busy machine")
     add("--at-once", type=int, default=machines_at_once(), metavar="N", help="machines (default here: %(default)s)")
+    add("--boot", action="append", default=[], metavar="OPTION", help="for the kernel, such as lockdown=integrity")
     add("--kvm", action="store_true", help="with the processor's help, where it works")
     return parser.parse_args(arguments)
 
@@ -164,8 +175,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     try:
         kernels = choose(read_kernels(FILE.read_text()), options.kernel)
-        checks = tuple(check for check in CHECKS if not options.check or check.title in options.check)
-        plan = Plan(packages.cache_folder(), checks, options.patience, options.at_once, options.kvm)
+        plan = Plan(
+            cache=packages.cache_folder(),
+            checks=choose_checks(options.check),
+            patience=options.patience,
+            at_once=options.at_once,
+            options=tuple(options.boot),
+            kvm=options.kvm,
+        )
         return _report(kernels, plan, options.output)
     except (MatrixError, ValueError) as error:
         say(str(error))

@@ -17,7 +17,7 @@ from tests.matrix import (
 from tests.matrix.context import Context
 from tests.matrix.results import Result
 
-__all__ = ["CHECKS", "Check", "Context", "by_title", "titles"]
+__all__ = ["CHECKS", "HARVEST", "Check", "Context", "titles"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ class Check:
         return self.title.replace(" ", "-")
 
 
+HARVEST = "events"
+
 CHECKS = (
     Check("list", check_reference.list_events),
     Check("describe", check_reference.describe),
@@ -50,7 +52,7 @@ CHECKS = (
     Check("live suite", check_live_suite.live, seconds=1500),
     Check("left over", check_left_over.left_over),
     # Last, as it loads modules: their tracepoints come and go with them, and not all of them are tame.
-    Check("events", check_formats.harvest),
+    Check(HARVEST, check_formats.harvest),
     Check("formats", check_formats.formats, on_host=True),
     Check("print fmts", check_formats.print_fmts, on_host=True),
 )
@@ -59,8 +61,3 @@ CHECKS = (
 def titles() -> tuple[str, ...]:
     """All columns."""
     return tuple(check.title for check in CHECKS)
-
-
-def by_title(title: str) -> Check:
-    """The check of that name. Raises KeyError."""
-    return {check.title: check for check in CHECKS}[title]

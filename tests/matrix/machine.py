@@ -71,12 +71,14 @@ class Starter:
     """How machines are started here.
 
     tree: the checkout; copy: what it held when the matrix began, so that all kernels see the same, whoever
-    edits it meanwhile; kvm: with the processor's help, where that can be relied on.
+    edits it meanwhile; options: for the kernel's command line; kvm: with the processor's help, where that can
+    be relied on.
     """
 
     virtme: Path
     tree: Path
     copy: Path
+    options: tuple[str, ...] = ()
     kvm: bool = False
 
     def command(self, image: Image, folder: Path) -> list[Argument]:
@@ -86,7 +88,8 @@ class Starter:
             self.virtme,
             *("--kimg", image.kernel, "--mods", "auto", "--root", "/", "--user", "root", "--force-9p"),
             *("--memory", f"{MEGABYTES}M", "--cpus", str(CPUS)),
-            *("--show-boot-console", "--verbose", "--kopt", "mitigations=off"),
+            *("--show-boot-console", "--verbose"),
+            *(word for option in ("mitigations=off", *self.options) for word in ("--kopt", option)),
             *("--rwdir", f"{SHARED}={folder}", "--script-sh", f"sh {SHARED}/start"),
             *(() if self.kvm else ("--disable-kvm",)),
             "--qemu-opts",

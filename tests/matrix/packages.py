@@ -19,6 +19,7 @@ PROGRAMS = {
     "modprobe": "kmod",  # finds what a kernel needs before it has a root
     "busybox": "busybox-static",  # all there is before that
     "file": "file",  # tells a kernel's version
+    "ip": "iproute2",  # the loopback device, there and in the tests
 }
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 

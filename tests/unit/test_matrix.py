@@ -195,6 +195,12 @@ class TestChecks:
         assert len(set(titles())) == len(CHECKS)
         assert len({check.file_name for check in CHECKS}) == len(CHECKS)
 
+    def test_choosing(self) -> None:
+        assert matrix.choose_checks([]) == CHECKS
+        assert [check.title for check in matrix.choose_checks(["formats", "list"])] == ["list", "events", "formats"]
+        with pytest.raises(ValueError, match="no column lists; there are list, "):
+            matrix.choose_checks(["lists"])
+
     def test_the_cross_section_has_60_events(self) -> None:
         events = read_cross_section(CROSS_SECTION.read_text())
         assert len(events) == len(set(events)) == 60
