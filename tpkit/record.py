@@ -48,6 +48,11 @@ class Scalar(Enum):
         """Bytes."""
         return int(self.value[1][1])
 
+    @property
+    def is_signed(self) -> bool:
+        """Whether it has negative values."""
+        return self.code.startswith("i")
+
     @classmethod
     def of(cls, size: int, signed: bool) -> Scalar:
         """The integer of 1, 2, 4 or 8 bytes. Raises ValueError for other sizes."""
@@ -92,13 +97,30 @@ class Capture(Enum):
         return self not in (Capture.VALUE, Capture.BYTES)
 
 
+class Display(Enum):
+    """How a field's value is shown to a person; names for its numbers (a table) go before that."""
+
+    DECIMAL = "a number"
+    HEX = "a number in hexadecimal"
+    OCTAL = "a number in octal, as file modes are"
+    POINTER = "an address, or NULL"
+    ERROR = "a return value: a number from -4095 to -1 is an error's (include/linux/err.h)"
+    NUMBERS = "an array of numbers"
+    TEXT = "a string"
+    BYTES = "bytes, in hexadecimal"
+    IPV4 = "an IPv4 address"
+    IPV6 = "an IPv6 address"
+    SOCKET_ADDRESS = "a struct sockaddr: address and port"
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One field as a record carries it.
 
     value: the number, the pointer or the bytes; size and text (for captures that follow a pointer or a
     location): the number of bytes that a helper reported, negative after a fault, and the bytes.
-    label: the field's name, made unique within the event; table: names for its numbers, if there are any.
+    label: the field's name, made unique within the event; display: how it is shown; element: of
+    NUMBERS, one of them; table: names for its numbers, if there are any.
     """
 
     field: Field
@@ -107,6 +129,8 @@ class Column:
     value: Member
     size: Member | None = None
     text: Member | None = None
+    display: Display = Display.DECIMAL
+    element: Scalar | None = None
     table: SymbolTable | None = None
 
     @property

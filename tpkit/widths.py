@@ -68,6 +68,11 @@ def width_of(ctype: CType) -> Width | None:
     return _TYPEDEFS.get(ctype.base) or _basic(ctype.base)
 
 
+def element_width(ctype: CType) -> Width | None:
+    """The width of an array's element, in the record or elsewhere; None for structs and unknown types."""
+    return width_of(CType(ctype.base, ctype.base, ctype.pointers)) if ctype.base else None
+
+
 def value_width(field: Field) -> Width | None:
     """The width of the field's value: its type's where that is narrower than the slot, else the slot's.
 

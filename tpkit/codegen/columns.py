@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from tpkit.codegen.names import safe_identifier, unique
 from tpkit.context import Access, accesses, is_syscall_number
 from tpkit.errors import FormatError
-from tpkit.model import EventFormat, Location, SymbolTable
-from tpkit.print_fmt import symbol_tables
-from tpkit.record import Capture, Column, Member, Scalar
-from tpkit.widths import Width, argument_width, value_width
+from tpkit.model import EventFormat, Field, Location, SymbolTable
+from tpkit.print_fmt import displays, symbol_tables
+from tpkit.record import Capture, Column, Display, Member, Scalar
+from tpkit.syscall_tables import argument_table
+from tpkit.widths import Width, argument_width, element_width, value_width
 
 MAX_BYTES = 1024  # of one field by value; larger ones (pages of hypervisor state) don't fit a record
 
+_Told = TypeVar("_Told")
+
 _U64 = Width(8, False)
+
+# Bytes that an address has at least; a socket's has as many as its family needs.
+_ADDRESS_SIZES = {Display.IPV4: 4, Display.IPV6: 16, Display.SOCKET_ADDRESS: 16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +33,38 @@ class Source:
     access: Access
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """One event being planned.
+
+    tables, displays: what its print fmt tells of its fields, by their names; labels, members: the names
+    that are taken.
+    """
+
+    event: EventFormat
+    string_size: int
+    tables: dict[str, SymbolTable]
+    displays: dict[str, Display]
+    labels: set[str] = field(default_factory=set)
+    members: set[str] = field(default_factory=set)
+
+
 def plan_columns(event: EventFormat, string_size: int) -> tuple[Source, ...]:
     """What a record of this event carries: all that a BPF program may read, in the event's order."""
-    labels: set[str] = set()
-    members: set[str] = set()
-    tables = _tables(event)
+    plan = _Plan(event, string_size, _told_by(symbol_tables, event), _displays(event))
     wanted = [a for a in accesses(event) if a.readable and not is_syscall_number(event, a.field)]
-    return tuple(
-        Source(_column(a, unique(a.field.name, labels), string_size, members, tables.get(a.field.name)), a)
-        for a in wanted
-    )
+    return tuple(Source(_column(plan, access), access) for access in wanted)
 
 
-def _tables(event: EventFormat) -> dict[str, SymbolTable]:
-    """Names for numbers; an unreadable print fmt costs them, and nothing else."""
+def _displays(event: EventFormat) -> dict[str, Display]:
+    """A system call's print fmt shows everything as hexadecimal."""
+    return {} if event.id.syscall is not None else _told_by(displays, event)
+
+
+def _told_by(question: Callable[[EventFormat], dict[str, _Told]], event: EventFormat) -> dict[str, _Told]:
+    """What the print fmt says; an unreadable one costs names and displays, and nothing else."""
     try:
-        return symbol_tables(event)
+        return question(event)
     except FormatError:
         return {}
 
@@ -50,18 +74,51 @@ def left_out(event: EventFormat) -> tuple[Access, ...]:
     return tuple(a for a in accesses(event) if not a.readable and not a.field.common)
 
 
-def _column(
-    access: Access, label: str, string_size: int, taken: set[str], table: SymbolTable | None
-) -> Column:
-    name = safe_identifier(access.field.name, taken)
+def _column(plan: _Plan, access: Access) -> Column:
+    wanted = access.field
+    name = safe_identifier(wanted.name, plan.members)
     capture = _capture(access)
-    value = _value_member(name, access, capture)
+    display, element = _display(plan.event, wanted, capture, plan.displays.get(wanted.name))
+    column = Column(
+        field=wanted,
+        label=unique(wanted.name, plan.labels),
+        capture=capture,
+        value=_value_member(name, access, capture),
+        display=display,
+        element=element,
+        table=plan.tables.get(wanted.name) or argument_table(plan.event.id, wanted),
+    )
     if not capture.has_text:
-        return Column(access.field, label, capture, value, table=table)
+        return column
     # Room for one byte more than is kept, and the final zero: a full buffer means a longer string.
-    text = Member(safe_identifier(f"{name}_text", taken), Scalar.CHAR, string_size + 2)
-    size = Member(safe_identifier(f"{name}_size", taken), Scalar.S32)
-    return Column(access.field, label, capture, value, size, text)
+    text = Member(safe_identifier(f"{name}_text", plan.members), Scalar.CHAR, plan.string_size + 2)
+    return replace(column, text=text, size=Member(safe_identifier(f"{name}_size", plan.members), Scalar.S32))
+
+
+def _display(
+    event: EventFormat, wanted: Field, capture: Capture, printed: Display | None
+) -> tuple[Display, Scalar | None]:
+    """How the field is shown; printed: what its print fmt says. With it the element of an array of numbers."""
+    if capture is Capture.VALUE:
+        return _value_display(event, wanted, printed), None
+    if wanted.type.is_text or capture in (Capture.USER_STRING, Capture.KERNEL_STRING):
+        return Display.TEXT, None
+    if printed in _ADDRESS_SIZES and (wanted.type.is_dynamic or wanted.size >= _ADDRESS_SIZES[printed]):
+        return printed, None
+    element = element_width(wanted.type)
+    if element is not None and element.size > 1:
+        return Display.NUMBERS, Scalar.of(element.size, element.signed)
+    return Display.BYTES, None
+
+
+def _value_display(event: EventFormat, wanted: Field, printed: Display | None) -> Display:
+    if wanted.type.is_pointer:
+        return Display.POINTER
+    if event.id.is_syscall_exit and wanted.name == "ret":
+        return Display.ERROR
+    if event.id.is_syscall_enter and wanted.type.base == "umode_t":
+        return Display.OCTAL
+    return printed if printed in (Display.HEX, Display.OCTAL) else Display.DECIMAL
 
 
 def _capture(access: Access) -> Capture:

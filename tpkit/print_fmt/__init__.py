@@ -9,6 +9,7 @@ it, ``render`` and ``Renderer`` turn a record's bytes into the kernel's text. ``
 must be known of the kernel that wrote the record.
 """
 
+from tpkit.print_fmt.displays import displays
 from tpkit.print_fmt.grammar import parse_print_fmt
 from tpkit.print_fmt.machine import LOCAL, Machine, SortedSymbols, Symbol, Symbols
 from tpkit.print_fmt.render import Renderer, Rendering, render
@@ -28,6 +29,7 @@ __all__ = [
     "Symbol",
     "Symbols",
     "decodings",
+    "displays",
     "parse_print_fmt",
     "render",
     "shown_fields",

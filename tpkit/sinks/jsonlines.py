@@ -1,8 +1,9 @@
 """Lines for programs: one JSON object for each event (RFC 8259, nothing beyond it).
 
 ``time`` (UTC), ``ktime_ns`` (since boot), ``event``, ``pid``, ``tid``, ``comm``, ``args``. In ``args``
-numbers are numbers, pointers are strings in hexadecimal, strings are text, other bytes are
-hexadecimal. Beside it, only where there is something to say: ``args_text``: names for numbers;
+numbers are numbers, pointers are strings in hexadecimal, strings are text, arrays of numbers are
+arrays, other bytes are hexadecimal. Beside it, only where there is something to say: ``args_text``:
+names for numbers, and addresses of hosts;
 ``args_hex`` and ``comm_hex``: the exact bytes of strings that aren't UTF-8; ``args_truncated``: which
 were cut; ``args_unreadable``: which couldn't be read (then ``args`` has the pointer, or null).
 """
@@ -15,11 +16,10 @@ from typing import Any
 
 from tpkit.decode.clock import Clock
 from tpkit.decode.columns import Rows, Values, rows_by_event
-from tpkit.decode.tables import namer
 from tpkit.decode.text import json_text
-from tpkit.decode.words import pointer
+from tpkit.decode.words import address, numbers, pointer, value_name
 from tpkit.model import TracepointId
-from tpkit.record import Batch
+from tpkit.record import Batch, Display
 from tpkit.sinks.output import Output
 
 
@@ -55,7 +55,7 @@ class JsonLinesSink:
         if comm_hex is not None:
             event["comm_hex"] = comm_hex
         for values in rows.values:
-            _add_argument(event, rows.layout.event, values, row)
+            _add_argument(event, values, row)
         return event
 
     def lost(self, events: Sequence[tuple[TracepointId, int]]) -> None:
@@ -65,15 +65,14 @@ class JsonLinesSink:
             self._output.write(f"{line}\n".encode("ascii"))
 
 
-def _add_argument(event: dict[str, Any], name: TracepointId, values: Values, row: int) -> None:
+def _add_argument(event: dict[str, Any], values: Values, row: int) -> None:
     label = values.column.label
     if values.data:
         _add_data(event, label, values, row)
         return
     number = values.numbers[row]
     event["args"][label] = pointer(number) if values.column.field.type.is_pointer else number
-    names = namer(name, values.column)
-    word = names(number) if names is not None else None
+    word = value_name(values.column, number)
     if word is not None:
         event.setdefault("args_text", {})[label] = word
 
@@ -84,11 +83,16 @@ def _add_data(event: dict[str, Any], label: str, values: Values, row: int) -> No
         event["args"][label] = None if field.type.is_dynamic else pointer(values.numbers[row])
         event.setdefault("args_unreadable", []).append(label)
         return
-    if field.type.is_text or field.type.is_char_pointer:
+    if values.column.display is Display.TEXT:
         event["args"][label], hexadecimal = json_text(data)
         if hexadecimal is not None:
             event.setdefault("args_hex", {})[label] = hexadecimal
+    elif values.column.display is Display.NUMBERS:
+        event["args"][label] = numbers(values.column, data)
     else:
         event["args"][label] = data.hex()
+        word = address(values.column.display, data)
+        if word is not None:
+            event.setdefault("args_text", {})[label] = word
     if values.truncated[row]:
         event.setdefault("args_truncated", []).append(label)

@@ -38,7 +38,7 @@ class TextSink:
 
     def _lines(self, rows: Rows) -> list[str]:
         event = rows.layout.event
-        columns = [words(event, values) for values in rows.values]
+        columns = [words(values) for values in rows.values]
         labels = [values.column.label for values in rows.values]
         # '%' over whole columns is the fastest way that Python has to format many lines alike.
         arguments = ", ".join(f"{label}=%s" for label in labels)

@@ -1,0 +1,66 @@
+"""How fields are shown, told by what their print fmt says of them, in text and in JSON."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from tests.conftest import ReadFixture
+from tpkit.codegen.columns import plan_columns
+from tpkit.decode.words import address, number_shower, numbers
+from tpkit.record import Column, Display
+
+
+def column(read: ReadFixture, event: str, name: str, kernel: str = "6.18") -> Column:
+    return next(s.column for s in plan_columns(read(event, kernel), 64) if s.column.label == name)
+
+
+@pytest.mark.parametrize(
+    ("event", "name", "display"),
+    [
+        ("sock:inet_sock_set_state", "saddr", Display.IPV4),
+        ("sock:inet_sock_set_state", "daddr_v6", Display.IPV6),
+        ("tcp:tcp_probe", "saddr", Display.SOCKET_ADDRESS),
+        ("raw_syscalls:sys_enter", "args", Display.NUMBERS),
+        ("sched:sched_switch", "prev_comm", Display.TEXT),
+        ("sched:sched_switch", "prev_pid", Display.DECIMAL),
+        ("syscalls:sys_enter_openat", "mode", Display.OCTAL),
+        ("syscalls:sys_enter_openat", "filename", Display.TEXT),
+        ("syscalls:sys_enter_unlinkat", "flag", Display.DECIMAL),
+        ("syscalls:sys_exit_unlinkat", "ret", Display.ERROR),
+    ],
+)
+def test_displays(read_fixture: ReadFixture, event: str, name: str, display: Display) -> None:
+    kernel = "7.2" if event.startswith("tcp:") else "6.18"
+    assert column(read_fixture, event, name, kernel).display is display
+
+
+def test_numbers_as_text(read_fixture: ReadFixture) -> None:
+    mode = number_shower(column(read_fixture, "syscalls:sys_enter_openat", "mode"))
+    assert [mode(n) for n in (0, 0o644)] == ["0", "0644"]
+    result = number_shower(column(read_fixture, "syscalls:sys_exit_unlinkat", "ret"))
+    assert [result(n) for n in (0, -2, -4000)] == ["0", "-ENOENT", "-4000"]
+    directory = number_shower(column(read_fixture, "syscalls:sys_enter_unlinkat", "dfd"))
+    assert [directory(n) for n in (-100, 3)] == ["AT_FDCWD", "3"]
+
+
+def test_an_array_of_numbers(read_fixture: ReadFixture) -> None:
+    args = column(read_fixture, "raw_syscalls:sys_enter", "args")
+    data = b"".join(n.to_bytes(8, "little") for n in (1, 2**64 - 1, 3))
+    assert numbers(args, data) == [1, 2**64 - 1, 3]
+    assert numbers(args, data[:-1]) == [1, 2**64 - 1]
+
+
+def test_addresses() -> None:
+    port = (443).to_bytes(2, "big")
+    four = socket.AF_INET.to_bytes(2, "little") + port + bytes([127, 0, 0, 1])
+    six = socket.AF_INET6.to_bytes(2, "little") + port + bytes(4) + bytes(15) + b"\1"
+    assert address(Display.IPV4, bytes([10, 0, 0, 255])) == "10.0.0.255"
+    assert address(Display.IPV6, bytes(15) + b"\1") == "::1"
+    assert address(Display.SOCKET_ADDRESS, four + bytes(20)) == "127.0.0.1:443"
+    assert address(Display.SOCKET_ADDRESS, six) == "[::1]:443"
+    assert address(Display.SOCKET_ADDRESS, bytes(28)) == "AF_UNSPEC"
+    for data in (b"", b"\2\0\0", six[:20], b"\x77\x77" + bytes(26)):
+        assert address(Display.SOCKET_ADDRESS, data) in (None, "AF_UNSPEC")
+    assert address(Display.BYTES, bytes(4)) is None
