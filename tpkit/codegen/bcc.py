@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tpkit.codegen.columns import Source, left_out, plan_columns
-from tpkit.codegen.context_struct import ContextMember, ContextStruct, context_struct
-from tpkit.codegen.names import comment_text, safe_identifier
+from tpkit.codegen.columns import Source
+from tpkit.codegen.context_struct import ContextMember, ContextStruct, context_struct, left_out_members
+from tpkit.codegen.names import c_characters, comment_text
+from tpkit.codegen.probes import ProbePlan, plan_probes
 from tpkit.codegen.templates import render_template
 from tpkit.context import prototype
-from tpkit.errors import GenerateError
-from tpkit.model import EventFormat
 from tpkit.program import Probe, ProbeSpec, Program
-from tpkit.record import COMM_SIZE, HEADER, Capture, Member, RecordLayout
+from tpkit.record import COMM_SIZE, HEADER, Capture, Member
 
 RING = "events"
 LOST = "lost"
 RING_PAGES = 2048  # 8 MiB of 4 KiB pages: 70,000 records with a path of 64 bytes
-
-# The ring buffer's own limit is far higher; a record of this size would hold 240 strings of 256 bytes.
-MAX_RECORD = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,56 +36,24 @@ class _ProbeText:
 
 def generate_bcc(spec: ProbeSpec) -> Program:
     """The BCC program for what is wanted. Raises GenerateError for an event whose record is too large."""
-    plans = [plan_columns(event, spec.string_size) for event in spec.events]
-    layouts = [_layout(event, plan) for event, plan in zip(spec.events, plans, strict=True)]
-    stride = max(layout.stride for layout in layouts)
-    taken: set[str] = set()
-    names = [_base_name(event, spec, taken) for event in spec.events]
-    probes = tuple(
-        Probe(event.id, f"on_{name}", layout.with_stride(stride))
-        for event, name, layout in zip(spec.events, names, layouts, strict=True)
-    )
-    texts = [
-        _probe_text(number, event, name, probe, plan)
-        for number, (event, name, probe, plan) in enumerate(zip(spec.events, names, probes, plans, strict=True))
-    ]
-    return Program(_source(spec, texts), probes, RING, LOST)
+    plans = plan_probes(spec)
+    probes = tuple(Probe(plan.event.id, plan.function, plan.layout) for plan in plans)
+    return Program(_source(spec, [_probe_text(plan) for plan in plans]), probes, RING, LOST)
 
 
-def _layout(event: EventFormat, plan: tuple[Source, ...]) -> RecordLayout:
-    layout = RecordLayout.fitting(event.id, (source.column for source in plan))
-    if layout.stride > MAX_RECORD:
-        raise GenerateError(
-            f"a record would have {layout.stride} bytes, of {MAX_RECORD} at most",
-            where=str(event.id),
-            remedy="give a smaller --string-size",
-        )
-    return layout
-
-
-def _base_name(event: EventFormat, spec: ProbeSpec, taken: set[str]) -> str:
-    """The event's name, with its category in front where two events of the program share a name."""
-    same = sum(other.id.name == event.id.name for other in spec.events)
-    return safe_identifier(event.id.name if same == 1 else f"{event.id.category}_{event.id.name}", taken)
-
-
-def _probe_text(
-    number: int, event: EventFormat, name: str, probe: Probe, plan: tuple[Source, ...]
-) -> _ProbeText:
-    context = context_struct(event)
+def _probe_text(plan: ProbePlan) -> _ProbeText:
+    context = context_struct(plan.event)
     return _ProbeText(
-        number=number,
-        title=str(event.id),
-        prototype=comment_text(prototype(event)),
-        function=probe.function,
-        context_name=f"{name}_context",
+        number=plan.number,
+        title=str(plan.event.id),
+        prototype=comment_text(prototype(plan.event)),
+        function=plan.function,
+        context_name=plan.context_name,
         context=context.members,
-        record_name=f"{name}_record",
-        record=tuple(probe.layout.members()),
-        left_out=tuple(
-            ContextMember(comment_text(a.field.declaration), comment_text(a.refusal or "")) for a in left_out(event)
-        ),
-        statements=tuple(line for source in plan for line in _statements(source, context)),
+        record_name=plan.record_name,
+        record=tuple(plan.layout.members()),
+        left_out=left_out_members(plan.event),
+        statements=tuple(line for source in plan.sources for line in _statements(source, context)),
     )
 
 
@@ -106,14 +70,8 @@ def _source(spec: ProbeSpec, probes: list[_ProbeText]) -> str:
         exclude_pid=spec.exclude_pid,
         namespace=spec.pid_namespace,
         comm_size=COMM_SIZE,
-        comm_bytes=[_c_character(byte) for byte in (*spec.comm, 0)] if spec.comm else [],
+        comm_bytes=c_characters(spec.comm),
     )
-
-
-def _c_character(byte: int) -> str:
-    """A byte as C writes it: ``'r'`` for letters, digits and a few more, otherwise a number."""
-    character = chr(byte)
-    return f"'{character}'" if character.isascii() and (character.isalnum() or character in "-_.:/ ") else str(byte)
 
 
 # ------------------------------------------------------------------ the statements of one column

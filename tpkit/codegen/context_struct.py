@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tpkit.codegen.columns import left_out
 from tpkit.codegen.names import comment_text, safe_identifier
 from tpkit.context import HEADER, Access, accesses, argument_base
 from tpkit.model import EventFormat
@@ -44,6 +45,14 @@ def context_struct(event: EventFormat) -> ContextStruct:
         names[offset] = member.name
         end = offset + member.size
     return ContextStruct(tuple(members), names)
+
+
+def left_out_members(event: EventFormat) -> tuple[ContextMember, ...]:
+    """The event's own fields that no record carries, with the reason as the comment."""
+    return tuple(
+        ContextMember(comment_text(each.field.declaration), comment_text(each.refusal or ""))
+        for each in left_out(event)
+    )
 
 
 def _placed(event: EventFormat, taken: set[str]) -> Iterator[tuple[int, Member, str]]:

@@ -52,3 +52,25 @@ def _is_reserved(name: str) -> bool:
 def comment_text(text: str) -> str:
     """Text from a format file as it may stand in a comment: nothing in it can end the comment."""
     return re.sub(r"[^A-Za-z0-9_ *,;=\[\]().:<>|&+-]", "?", text)
+
+
+def c_string(text: str) -> str:
+    """Text as a C string literal; only plain ASCII stands in it, all else is escaped byte by byte."""
+    return '"' + "".join(map(_c_text_byte, text.encode("utf-8", "surrogateescape"))) + '"'
+
+
+def _c_text_byte(byte: int) -> str:
+    # Three octal digits end an escape whatever follows; '?' could begin a trigraph.
+    character = chr(byte)
+    return character if " " <= character <= "~" and character not in '"\\?' else f"\\{byte:03o}"
+
+
+def c_characters(comm: bytes | None) -> list[str]:
+    """A thread's name as C's characters, with the zero behind them; none without a name."""
+    return [_c_character(byte) for byte in (*comm, 0)] if comm else []
+
+
+def _c_character(byte: int) -> str:
+    """A byte as C writes it: ``'r'`` for letters, digits and a few more, otherwise a number."""
+    character = chr(byte)
+    return f"'{character}'" if character.isascii() and (character.isalnum() or character in "-_.:/ ") else str(byte)
