@@ -55,7 +55,7 @@ fuzz: ## feed both grammars what atheris makes up, for FUZZ_SECONDS (60); findin
 	$(BIN)/python -m $(FUZZ) file build/fuzz -max_total_time=$$((($(FUZZ_SECONDS) + 1) / 2))
 	$(BIN)/python -m $(FUZZ) print_fmt build/fuzz -max_total_time=$$((($(FUZZ_SECONDS) + 1) / 2))
 
-matrix: ## (root) many kernels, each in a virtual machine; KERNEL=7.2 for one, KERNEL=live for the running one
+matrix: ## (root) many kernels, each in a virtual machine; KERNEL=7.2 for one; also live, live+sid
 	$(need_root)
 	@tools/setup test
 	$(BIN)/python -m tests.matrix $(addprefix --kernel ,$(KERNEL)) $(MATRIX_OPTIONS)

@@ -20,7 +20,10 @@ from tpkit.model import TracepointId
 _PREFIX = re.compile(r"(?:tracepoint|t):", re.IGNORECASE)
 _PATTERN = re.compile(r"[A-Za-z0-9_.:/*?\[\]!^-]+", re.ASCII)
 _GLOB = re.compile(r"[*?\[]")
+_SYSCALLS = re.compile(r"(?:^|[:/])(?:syscalls\b|sys_(?:enter|exit)_)")
 _BPFTRACE_SECONDS = 60
+
+NO_SYSCALLS = "this kernel has no syscalls events: it was built without CONFIG_FTRACE_SYSCALLS"
 
 Matcher = Callable[[TracepointId], bool]
 
@@ -57,29 +60,41 @@ def resolve(events: Iterable[TracepointId], names: Sequence[str]) -> list[Tracep
         if part.startswith("!"):
             chosen = {event: None for event in chosen if event not in found}
         elif not found:
-            raise EventNotFound(part, suggest(known, part), reason=_why_absent(known, part))
+            raise not_found(known, part)
         else:
             chosen.update(dict.fromkeys(found))
     return list(chosen)
 
 
+def not_found(events: Iterable[TracepointId], wanted: str, *, regex: bool = False) -> EventNotFound:
+    """The error for a pattern that chooses none of the events: with the nearest names, and the reason if known."""
+    known = sorted(events, key=str)
+    near = [] if regex else suggest(known, wanted)
+    return EventNotFound(wanted, near, reason=_why_absent(known, wanted))
+
+
 def _why_absent(known: Sequence[TracepointId], wanted: str) -> str | None:
-    if re.search(r"(^|:)(syscalls\b|sys_(enter|exit)_)", wanted) and all(e.category != "syscalls" for e in known):
-        return "there are no events of system calls here (CONFIG_FTRACE_SYSCALLS)"
-    return None
+    if any(event.category == "syscalls" for event in known):
+        return None
+    # A word that is hardly anything else's may be a system call's name.
+    may_be_one = _split(wanted) is None and not suggest(known, wanted, nearness=0.8)
+    return NO_SYSCALLS if may_be_one or _SYSCALLS.search(wanted) else None
 
 
-def suggest(events: Iterable[TracepointId], wanted: str, count: int = 3) -> list[str]:
-    """The nearest names, best first: of whole names for ``c:n``, of events and categories for a word."""
+def suggest(events: Iterable[TracepointId], wanted: str, count: int = 3, nearness: float = 0.6) -> list[str]:
+    """The nearest names, best first: of whole names for ``c:n``, of events and categories for a word.
+
+    nearness: 1 for equal, 0 for nothing in common (``difflib``'s ratio).
+    """
     known = sorted(events, key=str)
     halves = _split(wanted.lstrip("!"))
     if halves is not None:
-        return difflib.get_close_matches(":".join(halves), [str(event) for event in known], count, 0.6)
+        return difflib.get_close_matches(":".join(halves), [str(event) for event in known], count, nearness)
     word = _without_prefix(wanted)
     names = {event.name: str(event) for event in known}
     names.update({event.category: f"{event.category}:*" for event in known})
     names.update({event.syscall: str(event) for event in known if event.syscall and event.is_syscall_enter})
-    return [names[near] for near in difflib.get_close_matches(word, names, count, 0.6)]
+    return [names[near] for near in difflib.get_close_matches(word, names, count, nearness)]
 
 
 def _parts(patterns: Sequence[str]) -> list[str]:

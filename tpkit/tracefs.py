@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,20 +31,29 @@ MAX_BYTES = 16 << 20  # available_events of a large kernel has 300 KiB
 
 @dataclass(frozen=True, slots=True)
 class Tracefs:
-    """A tracefs: its folder, and whether it is a copy (``captured``) or the running kernel's."""
+    """A tracefs: its folder, and whether it is a copy (``captured``) or the running kernel's.
+
+    lockdown: the file in which the kernel says how far it is locked down.
+    """
 
     root: Path
     captured: bool = False
+    lockdown: Path = host.LOCKDOWN
 
     @classmethod
-    def find(cls, mounts: Path = Path("/proc/self/mounts"), lockdown: Path = host.LOCKDOWN) -> Tracefs:
+    def find(
+        cls,
+        mounts: Path = Path("/proc/self/mounts"),
+        lockdown: Path = host.LOCKDOWN,
+        places: Sequence[Path] = MOUNT_POINTS,
+    ) -> Tracefs:
         """The running kernel's tracefs: the usual places first, then any other mount of it.
 
         Raises TracefsNotMounted, TracefsEmpty.
         """
-        for root in (*MOUNT_POINTS, *_mounted(mounts)):
+        for root in (*places, *_mounted(mounts)):
             if _looks_like_tracefs(root):
-                return cls(root)
+                return cls(root, lockdown=lockdown)
         raise _nothing_found(mounts, lockdown)
 
     @classmethod
@@ -160,7 +169,7 @@ class Tracefs:
         return sorted(found, key=str)
 
     def _unreadable(self) -> TracefsUnreadable:
-        if not self.captured and host.lockdown() == "confidentiality":  # set since tracefs was mounted
+        if not self.captured and host.lockdown(self.lockdown) == "confidentiality":  # set since tracefs was mounted
             return TracefsUnreadable(LOCKED, where=str(self.root), remedy=host.LOCKDOWN_REMEDY)
         return TracefsUnreadable("may not be read", where=str(self.root), remedy=READ_REMEDY)
 

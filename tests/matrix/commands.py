@@ -8,6 +8,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
+
+from tests.matrix.ending import descendants, end_all
 
 Argument = str | Path
 TAIL = 25  # lines
@@ -36,12 +39,18 @@ def output(*command: Argument, env: Mapping[str, str] | None = None, cwd: Path |
 
 
 def run_within(
-    command: Sequence[Argument], log: Path, seconds: float, env: Mapping[str, str] | None = None
+    command: Sequence[Argument],
+    log: Path,
+    seconds: float,
+    env: Mapping[str, str] | None = None,
+    stop: Event | None = None,
 ) -> int | None:
-    """Run a command with its words in a file; its exit status, or None if the time was up and it was killed.
+    """Run a command with its words in a file; its exit status, or None if the time was up and it was ended.
 
-    It gets a session of its own, and all that it started there ends with it.
+    It gets a session of its own, and all that it started ends with it. Raises MatrixError if ``stop`` is set
+    already: the matrix has been told to end.
     """
+    _go_on(stop)
     with log.open("wb") as words:
         process = subprocess.Popen(
             [str(word) for word in command],
@@ -52,13 +61,21 @@ def run_within(
             env=None if env is None else {**os.environ, **env},
         )
         try:
+            _go_on(stop)  # whoever set it meanwhile may not have seen our process
             return process.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
         finally:
+            if process.poll() is None:
+                end_all([process.pid, *descendants(process.pid)])
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def _go_on(stop: Event | None) -> None:
+    if stop is not None and stop.is_set():
+        raise MatrixError("the matrix was told to end")
 
 
 def tail(path: Path, lines: int = TAIL) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Runs the checks on the kernel it finds itself on, one after the other, and writes down what they say.
 
-    python -m tests.matrix.guest FOLDER [--check TITLE]... [--module NAME]...
+    python -m tests.matrix.guest FOLDER [--check TITLE...] [--module NAME...]
 
 Each check gets a process and a time limit of its own, and its words a file in FOLDER. ``report.json``
 there is replaced after each, so that a kernel that goes down takes only the rest with it.
@@ -101,12 +101,12 @@ def _wait(pid: int, seconds: float) -> int | None:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.matrix.guest", description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, help="where reports and logs go")
-    parser.add_argument("--check", action="append", help="only this one (repeatable)")
-    parser.add_argument("--module", action="append", default=[], help="a kernel module to load for the harvest")
+    parser.add_argument("--check", nargs="*", help="only these")
+    parser.add_argument("--module", nargs="*", default=[], help="kernel modules to load for the harvest")
     parser.add_argument("--patience", type=float, default=1, help="time limits this many times as long")
     options = parser.parse_args(arguments)
     inside = [check for check in CHECKS if not check.on_host]
-    chosen = [check for check in inside if not options.check or check.title in options.check]
+    chosen = [check for check in inside if options.check is None or check.title in options.check]
     run_all(Context(options.folder, tuple(options.module)), chosen, options.patience)
     return 0
 

@@ -48,8 +48,19 @@ class Image:
         return cls(folder, found["release"], tuple(found["modules"]))
 
 
+class NotFetched(MatrixError):
+    """A kernel that can't be had: no network, or its suite has another one by now."""
+
+
 def fetch(kernel: Kernel, cache: Path) -> Image:
-    """The kernel's image, from the cache if it is there. Raises MatrixError."""
+    """The kernel's image, from the cache if it is there. Raises NotFetched."""
+    try:
+        return _fetch(kernel, cache)
+    except MatrixError as error:
+        raise NotFetched(str(error)) from None
+
+
+def _fetch(kernel: Kernel, cache: Path) -> Image:
     folder = cache / "kernels" / kernel.name
     try:
         return Image.read(folder)

@@ -1,39 +1,52 @@
-"""Which kernels there are: ``kernels.toml``, a line each."""
+"""Which rows there are: ``kernels.toml``, a line each."""
 
 from __future__ import annotations
 
 import re
 import tomllib
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 
 LIVE = "live"
 FILE = Path(__file__).with_name("kernels.toml")
 
 
+class Place(Enum):
+    """Where a row's checks run."""
+
+    MACHINE = auto()  # a virtual machine with this machine's userspace
+    ROOT = auto()  # the running kernel, another userspace
+    HERE = auto()  # the running kernel, this machine's userspace
+
+
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A version (``6.1``) and the Debian suite whose kernel it is; no suite: the running kernel."""
+    """A row: a version (``6.1``), ``live+SUITE`` or ``live``, and the Debian suite that it takes; none for ``live``."""
 
     name: str
     suite: str | None
 
     @property
-    def is_live(self) -> bool:
-        """Whether it runs already."""
-        return self.suite is None
+    def place(self) -> Place:
+        """Where its checks run."""
+        if self.suite is None:
+            return Place.HERE
+        return Place.ROOT if self.name.startswith(f"{LIVE}+") else Place.MACHINE
 
     def is_release(self, release: str) -> bool:
         """Whether ``uname -r`` of this kernel could be that."""
-        return self.is_live or release.startswith((f"{self.name}.", f"{self.name}-", f"{self.name}+"))
+        versions = (f"{self.name}.", f"{self.name}-", f"{self.name}+")
+        return self.place is not Place.MACHINE or release.startswith(versions)
 
 
 def read_kernels(text: str) -> tuple[Kernel, ...]:
-    """The kernels of the file, in its order, then the running one. Raises ValueError."""
+    """The rows of the file, in its order, then the running kernel's. Raises ValueError."""
     kernels = []
     for name, suite in tomllib.loads(text).items():
-        if not re.fullmatch(r"\d+\.\d+", name) or not isinstance(suite, str) or not re.fullmatch(r"[a-z]+", suite):
-            raise ValueError(f'{FILE.name}: a line is "VERSION" = "suite", not {name!r} = {suite!r}')
+        is_suite = isinstance(suite, str) and re.fullmatch(r"[a-z]+", suite)
+        if not is_suite or not (re.fullmatch(r"\d+\.\d+", name) or name == f"{LIVE}+{suite}"):
+            raise ValueError(f'{FILE.name}: a line is "VERSION" or "live+SUITE" = "suite", not {name!r} = {suite!r}')
         kernels.append(Kernel(name, suite))
     return (*kernels, Kernel(LIVE, None))
 

@@ -12,8 +12,9 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
-from tests.matrix.commands import Argument, run_within
+from tests.matrix.commands import Argument, MatrixError, run_within
 from tests.matrix.images import Image
 from tests.matrix.packages import PATH
 
@@ -72,7 +73,7 @@ class Starter:
 
     tree: the checkout; copy: what it held when the matrix began, so that all kernels see the same, whoever
     edits it meanwhile; options: for the kernel's command line; kvm: with the processor's help, where that can
-    be relied on.
+    be relied on; stop: set when the matrix is told to end.
     """
 
     virtme: Path
@@ -80,6 +81,7 @@ class Starter:
     copy: Path
     options: tuple[str, ...] = ()
     kvm: bool = False
+    stop: Event | None = None
 
     def command(self, image: Image, folder: Path) -> list[Argument]:
         """The command line of a machine that runs ``folder/start``."""
@@ -111,15 +113,16 @@ class Starter:
         }
         return {"start": START.format(**names), "inside": INSIDE.format(**names)}
 
-    def run(self, image: Image, folder: Path, guest: Sequence[str], seconds: float) -> str | None:
-        """Boot, run the guest's command in the checkout, wait for the end. What went wrong, None for nothing."""
+    def run(self, image: Image, folder: Path, guest: Sequence[str], seconds: float) -> None:
+        """Boot, run the guest's command in the checkout, wait for the end. Raises MatrixError at the time limit."""
         for name, text in self.scripts(image, guest).items():
             (folder / name).write_text(text)
         environment = {"PATH": PATH, "TMPDIR": str(folder), "XDG_CACHE_HOME": str(folder)}
-        status = run_within(self.command(image, folder), folder / "console", seconds, environment)
+        status = run_within(self.command(image, folder), folder / "console", seconds, environment, self.stop)
         # Any other status says nothing of the guest: virtme-run ends with 255 when udev wasn't there to name
         # the port that it asks for one. The guest's report says whether all went well.
-        return f"the time limit of {seconds:.0f} s was reached" if status is None else None
+        if status is None:
+            raise MatrixError(f"the time limit of {seconds:.0f} s was reached")
 
 
 def copy_of(tree: Path, folder: Path) -> Path:

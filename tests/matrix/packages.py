@@ -1,4 +1,4 @@
-"""What this machine needs to boot others: programs from its package manager, virtme-ng in a venv of its own."""
+"""What this machine needs to run others: programs from its package manager, virtme-ng in a venv of its own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.matrix.commands import MatrixError, output
@@ -14,13 +15,14 @@ CONSTRAINTS = Path(__file__).with_name("constraints.txt")
 VARIABLE = "TPKIT_MATRIX_CACHE"
 
 # Programs, and Debian's packages that have them.
-PROGRAMS = {
+MACHINE_PROGRAMS = {
     "qemu-system-x86_64": "qemu-system-x86",
     "modprobe": "kmod",  # finds what a kernel needs before it has a root
     "busybox": "busybox-static",  # all there is before that
     "file": "file",  # tells a kernel's version
     "ip": "iproute2",  # the loopback device, there and in the tests
 }
+ROOT_PROGRAMS = {"debootstrap": "debootstrap"}
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -33,14 +35,14 @@ def cache_folder() -> Path:
     return folder
 
 
-def missing_packages() -> list[str]:
+def missing_packages(programs: Mapping[str, str]) -> list[str]:
     """Which of Debian's packages would bring the programs that aren't here."""
-    return [package for program, package in PROGRAMS.items() if not shutil.which(program, path=PATH)]
+    return [package for program, package in programs.items() if not shutil.which(program, path=PATH)]
 
 
-def install_programs() -> None:
-    """Install what is missing. Raises MatrixError."""
-    missing = missing_packages()
+def install_programs(programs: Mapping[str, str]) -> None:
+    """Install those that are missing. Raises MatrixError."""
+    missing = missing_packages(programs)
     if not missing:
         return
     if not shutil.which("apt-get", path=PATH):

@@ -114,6 +114,11 @@ class Report:
         """The results in the columns' order; one that is missing is a failure, whatever the reason."""
         return tuple(self.results.get(title, Result.failed("missing")) for title in titles)
 
+    @property
+    def was_run(self) -> bool:
+        """Whether there was a kernel to run."""
+        return self.boot.status is not Status.SKIPPED
+
     def is_red(self, titles: tuple[str, ...]) -> bool:
         """Whether anything failed."""
         return self.boot.is_red or any(cell.is_red for cell in self.cells(titles))
@@ -122,7 +127,7 @@ class Report:
         """As an object; what is missing is in it as a failure."""
         return {
             "release": self.release,
-            "ok": not self.is_red(titles),
+            "ok": self.was_run and not self.is_red(titles),
             "seconds": round(self.seconds, 1),
             "boot": self.boot.as_json(),
             "checks": {title: cell.as_json() for title, cell in zip(titles, self.cells(titles), strict=True)},
@@ -133,7 +138,7 @@ class Report:
 def merged(reports: list[Report], titles: tuple[str, ...], seconds: float) -> dict[str, Any]:
     """All rows as one document."""
     return {
-        "ok": bool(reports) and not any(report.is_red(titles) for report in reports),
+        "ok": bool(reports) and not any(report.is_red(titles) or not report.was_run for report in reports),
         "seconds": round(seconds, 1),
         "kernels": {report.kernel: report.as_json(titles) for report in reports},
     }

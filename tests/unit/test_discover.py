@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
-from tpkit import EventNotFound, InvalidName, TracepointId, UsageError
-from tpkit.discover import parse_bpftrace_list, resolve, select, suggest
+from tpkit import EventNotFound, InvalidName, Tracefs, TracepointId, UsageError
+from tpkit.discover import NO_SYSCALLS, not_found, parse_bpftrace_list, resolve, select, suggest
 
 NAMES = """sched:sched_switch sched:sched_wakeup sched:sched_stat_runtime syscalls:sys_enter_open
 syscalls:sys_enter_openat syscalls:sys_enter_unlink syscalls:sys_enter_unlinkat syscalls:sys_exit_unlinkat
@@ -78,6 +81,31 @@ def test_unknown_names_come_with_the_nearest(wanted: str, nearest: str) -> None:
     assert caught.value.suggestions[0] == nearest
     assert suggest(EVENTS, wanted)[0] == nearest
     assert nearest in str(caught.value)
+
+
+@pytest.fixture
+def no_syscalls(tree: Tracefs, tmp_path: Path) -> list[TracepointId]:
+    """The events of a kernel that was built without CONFIG_FTRACE_SYSCALLS."""
+    copy = tmp_path / "tracing"
+    shutil.copytree(tree.root / "events", copy / "events", ignore=shutil.ignore_patterns("syscalls", "raw_syscalls"))
+    return Tracefs.captured_tree(copy).event_ids()
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    ["syscalls:sys_enter_unlinkat", "t:syscalls/sys_exit_unlinkat", "sys_enter_*", "syscalls", "unlinkat", "openat"],
+)
+def test_a_kernel_without_system_calls_is_named_as_the_reason(no_syscalls: list[TracepointId], wanted: str) -> None:
+    assert select(no_syscalls, [wanted]) == []
+    with pytest.raises(EventNotFound, match=r"this kernel has no syscalls events: .* CONFIG_FTRACE_SYSCALLS"):
+        resolve(no_syscalls, [wanted])
+    assert NO_SYSCALLS in str(not_found(no_syscalls, "sys_(enter|exit)_read", regex=True))
+
+
+@pytest.mark.parametrize("wanted", ["sched_swich", "sched:sched_swich", "net:nothing"])
+def test_it_is_no_reason_for_other_events(no_syscalls: list[TracepointId], wanted: str) -> None:
+    assert NO_SYSCALLS not in str(not_found(no_syscalls, wanted))
+    assert NO_SYSCALLS not in str(not_found(EVENTS, "sys_enter_nothing"))
 
 
 @pytest.mark.parametrize("name", ["../etc/passwd", "a b", "-x", "a\0b", "sched:$(id)", "a;b", "", ",", "\x1b[31m", "é"])

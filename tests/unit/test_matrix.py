@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +15,25 @@ import pytest
 
 from tests.conftest import FIXTURES
 from tests.matrix import __main__ as matrix
-from tests.matrix import check_drain, check_live_suite, check_rendering, guest, images, machine, packages
+from tests.matrix import (
+    check_drain,
+    check_live_suite,
+    check_rendering,
+    check_userspace,
+    guest,
+    images,
+    machine,
+    packages,
+    roots,
+    rows,
+)
 from tests.matrix.check_programs import FILE as CROSS_SECTION
 from tests.matrix.check_programs import read_cross_section
 from tests.matrix.checks import CHECKS, Check, Context, titles
 from tests.matrix.commands import MatrixError, output, run_within, tail
-from tests.matrix.kernels import FILE, Kernel, choose, read_kernels
+from tests.matrix.context import TREE
+from tests.matrix.ending import SIGNALS, descendants, end_all
+from tests.matrix.kernels import FILE, Kernel, Place, choose, read_kernels
 from tests.matrix.results import GuestReport, Report, Result, Status, merged
 from tests.matrix.table import explain, render
 from tpkit import Tracefs
@@ -44,10 +58,21 @@ def has_not_ended(pid: int) -> bool:
 class TestKernels:
     def test_the_file_ends_with_the_running_kernel(self) -> None:
         kernels = read_kernels(FILE.read_text())
-        assert [kernel.name for kernel in kernels] == ["5.10", "6.1", "6.12", "7.2", "live"]
-        assert [kernel.is_live for kernel in kernels] == [False] * 4 + [True]
+        assert [kernel.name for kernel in kernels] == ["5.10", "6.1", "6.12", "7.2", "live+trixie", "live+sid", "live"]
+        assert [kernel.place for kernel in kernels] == [Place.MACHINE] * 4 + [Place.ROOT] * 2 + [Place.HERE]
 
-    @pytest.mark.parametrize("text", ['"6.1" = 3', '"../x" = "sid"', '"6.1" = "a b"', 'live = "sid"', "6.1 = 'sid'"])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            '"6.1" = 3',
+            '"../x" = "sid"',
+            '"6.1" = "a b"',
+            'live = "sid"',
+            "6.1 = 'sid'",
+            '"live+sid" = "trixie"',
+            '"live+../x" = "../x"',
+        ],
+    )
     def test_a_bad_line_is_named(self, text: str) -> None:
         with pytest.raises(ValueError, match=r"kernels\.toml"):
             read_kernels(text)
@@ -62,6 +87,7 @@ class TestKernels:
     def test_6_1_is_not_6_12(self) -> None:
         assert Kernel("6.1", "bookworm").is_release("6.1.0-50-amd64")
         assert not Kernel("6.1", "bookworm").is_release("6.12.117+deb13-amd64")
+        assert Kernel("live+sid", "sid").is_release("6.12.117+deb13-amd64")
 
 
 class TestResults:
@@ -115,8 +141,8 @@ class TestGathering:
     CHECKS = tuple(check for check in CHECKS if check.title in TITLES)
 
     def gather(self, folder: Path, problem: str | None = None, name: str = "7.2") -> Report:
-        plan = matrix.Plan(folder, self.CHECKS)
-        return matrix._gather(Kernel(name, "sid"), plan, folder, problem, time.monotonic())
+        plan = rows.Plan(folder, self.CHECKS)
+        return rows.gather(Kernel(name, "sid"), plan, folder, problem, time.monotonic())
 
     def write(self, folder: Path, finished: bool = True) -> None:
         GuestReport("7.2.13", 20.5, dict.fromkeys(TITLES, GOOD), finished).write(folder / guest.REPORT)
@@ -143,6 +169,23 @@ class TestGathering:
     def test_another_kernel_than_asked_for(self, tmp_path: Path) -> None:
         self.write(tmp_path)
         assert self.gather(tmp_path, name="6.1").boot.details == ("another kernel than asked for: 7.2.13",)
+
+    def test_a_kernel_that_cant_be_had_is_neither_red_nor_green(self, tmp_path: Path) -> None:
+        report = rows.not_run(Kernel("7.2", "sid"), rows.Plan(tmp_path, self.CHECKS), "no network")
+        assert not report.is_red(TITLES)
+        assert not merged([report], TITLES, 1)["ok"]
+        assert "7.2, boot: n/a\n    no network\n" in explain([report], TITLES)
+
+    def test_what_another_userspace_says_nothing_of(self, tmp_path: Path) -> None:
+        root = Kernel("live+sid", "sid")
+        plan = rows.Plan(tmp_path, CHECKS)
+        made = {check.title for check in rows.made_there(root, plan)}
+        assert set(titles()) - made == {"events", "formats", "print fmts"}
+        GuestReport("7.2.13", 20.5, dict.fromkeys(made, GOOD), finished=True).write(tmp_path / guest.REPORT)
+        report = rows.gather(root, plan, tmp_path, None, 10)
+        assert not report.is_red(plan.titles)
+        assert report.boot.cell == "10 s"
+        assert report.results["formats"].status is Status.SKIPPED
 
 
 def fail(_: Context) -> Result:
@@ -173,6 +216,12 @@ class TestGuest:
         failed = Status.FAILED
         assert cells == [(failed, "RuntimeError"), (failed, "died (-9)"), (failed, "time limit"), (Status.OK, "12")]
 
+    def test_none_is_chosen(self, tmp_path: Path) -> None:
+        guest.main([str(tmp_path), "--check", "--module", "xfs"])
+        report = GuestReport.read(tmp_path / guest.REPORT)
+        assert report.finished
+        assert report.results == {}
+
     def test_their_words_are_kept(self, tmp_path: Path) -> None:
         report = self.run(tmp_path, fail, die)
         assert report.results["fail"].details[-1] == "RuntimeError: no such luck"
@@ -198,7 +247,9 @@ class TestChecks:
     def test_choosing(self) -> None:
         assert matrix.choose_checks([]) == CHECKS
         assert [check.title for check in matrix.choose_checks(["formats", "list"])] == ["list", "events", "formats"]
-        with pytest.raises(ValueError, match="no column lists; there are list, "):
+        rest = [check.title for check in matrix.choose_checks([], ["live suite", "list"])]
+        assert rest == [title for title in titles() if title not in ("list", "live suite")]
+        with pytest.raises(ValueError, match="no column lists; there are userspace, list, "):
             matrix.choose_checks(["lists"])
 
     def test_the_cross_section_has_60_events(self) -> None:
@@ -275,6 +326,113 @@ class TestImages:
         assert images.Image.read(tmp_path) == image
 
 
+class TestRoots:
+    def test_one_can_reach_what_this_machine_can(self, tmp_path: Path) -> None:
+        host, root = tmp_path / "host", tmp_path / "root"
+        for folder in ("etc/apt/apt.conf.d", "usr/local/share/ca-certificates"):
+            (root / folder).mkdir(parents=True)
+        (root / "etc/resolv.conf").symlink_to("/run/elsewhere/resolv.conf")
+        (host / "etc").mkdir(parents=True)
+        (host / "etc/resolv.conf").write_text("nameserver 192.0.2.1\n")
+        certificate = host / "usr/local/share/ca-certificates/company/ours.crt"
+        certificate.parent.mkdir(parents=True)
+        certificate.write_text("of ours")
+        roots.prepare(root, host)
+        assert (root / "etc/resolv.conf").read_text() == "nameserver 192.0.2.1\n"
+        assert (root / "usr/local/share/ca-certificates/ours.crt").read_text() == "of ours"
+        assert "Valid-Until" in (root / "etc/apt/apt.conf.d/99tpkit-matrix").read_text()
+
+    def test_variables_that_name_files_of_ours_stay_out(self, tmp_path: Path) -> None:
+        (tmp_path / "etc").mkdir()
+        (tmp_path / "etc/ca.pem").touch()
+        own = {
+            "PIP_CERT": "/etc/ca.pem",
+            "PIP_FIND_LINKS": "/srv/wheels",
+            "PIP_INDEX_URL": "https://index.example/",
+            "HTTPS_PROXY": "http://proxy.example:3128",
+            "PYTHONPATH": "/srv",
+            "HOME": "/home/a",
+        }
+        found = roots.environment(own, tmp_path)
+        assert found.keys() - {"PATH", "LANG", "TERM"} == {"PIP_CERT", "PIP_INDEX_URL", "HTTPS_PROXY", "HOME"}
+        assert found["HOME"] == "/root"
+
+    def test_a_command_stays_one(self, tmp_path: Path) -> None:
+        command = roots.enter(tmp_path / "a b", tmp_path, ["make", "a b"], {"NAME": "a; b"})
+        assert command[:2] == ["unshare", "--mount"]
+        assert command[-5:] == [tmp_path / "a b", tmp_path, "NAME=a; b", "make", "a b"]
+
+    def test_a_version_is_cut(self) -> None:
+        assert check_userspace.minor("0.31.0+ds") == "0.31"
+        assert check_userspace.minor(None) == ""
+
+
+# Two machines that run, with something of their own session each, and a third that waits for its turn.
+ROWS = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+from tests.matrix.commands import run_within
+from tests.matrix.ending import ended_by_signals
+
+MACHINE = "setsid sleep 61 & echo $!; trap 'echo asked; exit 9' TERM; echo $$; sleep 62 & wait; sleep 63"
+
+def run(name):
+    run_within(["/bin/sh", "-c", MACHINE], Path(sys.argv[1], name), 60, stop=stop)
+
+stop = Event()
+with ended_by_signals(stop), ThreadPoolExecutor(2) as pool:
+    list(pool.map(run, ["one", "two", "three"]))
+"""
+
+
+class TestEnding:
+    def start(self, folder: Path, *prefix: str) -> tuple[subprocess.Popen[bytes], list[int]]:
+        """The program, and the processes of its two machines."""
+        # Who runs the tests may have signals ignored, as a shell does for what it runs in the background.
+        defaults = ["/usr/bin/env", "--default-signal"]
+        process = subprocess.Popen([*defaults, *prefix, sys.executable, "-c", ROWS, str(folder)], cwd=TREE)
+        end = time.monotonic() + 30
+        while len(pids := self.words(folder)) < 4:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        return process, [int(pid) for pid in pids]
+
+    def words(self, folder: Path) -> list[str]:
+        return [word for name in ("one", "two") for word in self.log(folder / name).split()]
+
+    def log(self, path: Path) -> str:
+        return path.read_text() if path.exists() else ""
+
+    @pytest.mark.parametrize("number", SIGNALS)
+    def test_a_signal_ends_all_machines(self, tmp_path: Path, number: signal.Signals) -> None:
+        process, pids = self.start(tmp_path)
+        started = time.monotonic()
+        process.send_signal(number)
+        assert process.wait(30) == 128 + number
+        assert time.monotonic() - started < 10
+        assert not any(map(has_not_ended, pids))
+        assert self.words(tmp_path).count("asked") == 2
+        assert self.log(tmp_path / "three") == ""
+
+    def test_what_the_caller_ignores_stays_ignored(self, tmp_path: Path) -> None:
+        process, pids = self.start(tmp_path, "/bin/sh", "-c", 'trap "" HUP; exec "$@"', "sh")
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 128 + signal.SIGTERM
+        assert not any(map(has_not_ended, pids))
+
+    def test_one_that_will_not_listen(self) -> None:
+        deaf = subprocess.Popen(["/bin/sh", "-c", "trap '' TERM; echo; exec sleep 60"], stdout=subprocess.PIPE)
+        with deaf:
+            assert deaf.stdout is not None
+            deaf.stdout.readline()
+            assert deaf.pid in descendants(os.getpid())
+            end_all([deaf.pid], grace=0.1)
+            assert deaf.wait(10) == -signal.SIGKILL
+
+
 class TestCommands:
     def test_the_words_of_what_failed(self) -> None:
         assert output("/bin/echo", "a") == "a\n"
@@ -319,4 +477,4 @@ class TestMachine:
             packages.cache_folder()
 
     def test_at_least_one_machine(self) -> None:
-        assert matrix.machines_at_once() >= 1
+        assert rows.machines_at_once() >= 1

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ from tpkit import (
     TracefsEmpty,
     TracefsError,
     TracefsNotMounted,
+    TracefsUnreadable,
     TracepointId,
 )
 
@@ -101,6 +105,70 @@ def test_a_file_without_end(tmp_path: Path) -> None:
         file.truncate(64 << 20)
     with pytest.raises(TracefsError, match="larger than"):
         Tracefs.captured_tree(tmp_path).format_text(TracepointId("cat", "thing"))
+
+
+@contextmanager
+def kept_out(folder: Path) -> Iterator[None]:
+    """Within it we may not enter a folder: as root we would in any case, so root is somebody else then."""
+    folder.chmod(0)
+    root = os.geteuid() == 0
+    try:
+        if root:
+            os.seteuid(65534)
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        folder.chmod(0o700)
+
+
+class TestLockdown:
+    """``lockdown=confidentiality``, set when the kernel was booted, or since."""
+
+    LOCKED = "none integrity [confidentiality]\n"
+
+    def find(self, folder: Path, lockdown: str) -> Tracefs:
+        """A kernel that says in ``lockdown`` how far it is locked down, with tracefs mounted on ``folder``."""
+        (folder.parent / "mounts").write_text(f"proc /proc proc rw 0 0\ntracefs {folder} tracefs rw 0 0\n")
+        (folder.parent / "lockdown").write_text(lockdown)
+        return Tracefs.find(folder.parent / "mounts", folder.parent / "lockdown", places=())
+
+    @pytest.fixture
+    def tracing(self) -> Iterator[Path]:
+        """Where everybody can enter, as securityfs is for everybody; pytest's own folders are 0700."""
+        with tempfile.TemporaryDirectory(prefix="tpkit-test-") as folder:
+            Path(folder).chmod(0o755)
+            Path(folder, "tracing").mkdir()
+            yield Path(folder, "tracing")
+
+    def test_since_boot_there_are_no_files(self, tracing: Path) -> None:
+        with pytest.raises(TracefsEmpty, match="lockdown in confidentiality mode") as caught:
+            self.find(tracing, self.LOCKED)
+        assert caught.value.where == str(tracing)
+        assert "boot without lockdown=confidentiality" in str(caught.value.remedy)
+
+    def test_without_files_for_another_reason(self, tracing: Path) -> None:
+        with pytest.raises(TracefsEmpty, match="mounted and empty"):
+            self.find(tracing, "none [integrity] confidentiality\n")
+
+    def test_since_later_files_can_not_be_read(self, tracing: Path) -> None:
+        make_event(tracing)
+        (tracing / "available_events").write_text("cat:thing\n")
+        event = TracepointId("cat", "thing")
+        tree = self.find(tracing, self.LOCKED)
+        assert tree.event_ids() == [event]
+        with kept_out(tracing):
+            for read in (tree.event_ids, lambda: tree.format_text(event)):
+                with pytest.raises(TracefsUnreadable, match="lockdown in confidentiality mode") as caught:
+                    read()
+                assert "boot without lockdown=confidentiality" in str(caught.value.remedy)
+
+    def test_not_to_be_read_for_another_reason(self, tracing: Path) -> None:
+        (tracing / "available_events").write_text("cat:thing\n")
+        tree = self.find(tracing, "[none] integrity confidentiality\n")
+        with kept_out(tracing), pytest.raises(TracefsUnreadable, match="may not be read") as caught:
+            tree.event_ids()
+        assert "run as root" in str(caught.value.remedy)
 
 
 def test_mounts_are_found_wherever_they_are(tmp_path: Path) -> None:

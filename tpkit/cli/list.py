@@ -9,7 +9,7 @@ from tpkit.catalog import Catalog
 from tpkit.cli import options
 from tpkit.cli.options import NameSource
 from tpkit.cli.show import say, write
-from tpkit.discover import events_of_bpftrace, select, suggest
+from tpkit.discover import events_of_bpftrace, not_found, select
 from tpkit.errors import EventNotFound, ToolError, TracefsError, UsageError
 from tpkit.model import EventFormat, TracepointId
 from tpkit.tracefs import Tracefs
@@ -39,7 +39,7 @@ def list_events(
         raise UsageError("arguments come from tracefs, which can't be read", where="-v, -F", remedy="see 'tpkit list'")
     if not chosen:
         wanted = " ".join(patterns or [])
-        raise EventNotFound(wanted, () if regex else suggest(events, wanted))
+        raise not_found(events, wanted, regex=regex)
     if catalog is not None and (verbose or field):
         _write_formats(_with_field(catalog.events(chosen), field), json_lines=json_lines, verbose=verbose)
     else:
