@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         BccNotFound,
         CompileError,
         EventNotFound,
+        FilterError,
         FormatError,
         GenerateError,
         InvalidName,
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
         TracefsUnreadable,
         UsageError,
     )
+    from tpkit.filters.grammar import parse_filter
+    from tpkit.filters.tree import Filter
     from tpkit.format_parser import parse_event, parse_format
     from tpkit.model import CType, EventFormat, Field, TracepointId
     from tpkit.program import Probe, ProbeSpec, Program
@@ -58,6 +61,7 @@ _HOMES = {
         "BccNotFound",
         "CompileError",
         "EventNotFound",
+        "FilterError",
         "FormatError",
         "GenerateError",
         "InvalidName",
@@ -74,6 +78,8 @@ _HOMES = {
         "TracefsUnreadable",
         "UsageError",
     ),
+    "tpkit.filters.grammar": ("parse_filter",),
+    "tpkit.filters.tree": ("Filter",),
     "tpkit.format_parser": ("parse_event", "parse_format"),
     "tpkit.model": ("CType", "EventFormat", "Field", "TracepointId"),
     "tpkit.program": ("Probe", "ProbeSpec", "Program"),
@@ -98,6 +104,8 @@ __all__ = [
     "EventFormat",
     "EventNotFound",
     "Field",
+    "Filter",
+    "FilterError",
     "FormatError",
     "GenerateError",
     "InvalidName",
@@ -128,6 +136,7 @@ __all__ = [
     "describe_event",
     "generate_bcc",
     "parse_event",
+    "parse_filter",
     "parse_format",
 ]
 

@@ -2,7 +2,8 @@
 
     TpkitError
     ├── UsageError               the request itself is wrong (exit status 2)
-    │   └── InvalidName          not a tracepoint's name
+    │   ├── InvalidName          not a tracepoint's name
+    │   └── FilterError          a filter that can't be read or doesn't fit the event; carries text and place
     ├── EventNotFound            no such tracepoint; carries the nearest names
     ├── FormatError              a format file that isn't one; carries line, column and the line
     ├── TracefsError             tracefs can't serve us
@@ -29,6 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import ClassVar
+from unicodedata import combining, east_asian_width
 
 
 class TpkitError(Exception):
@@ -67,6 +69,38 @@ class UsageError(TpkitError):
 
 class InvalidName(UsageError):
     """A string that can't be the name of a tracepoint."""
+
+
+class FilterError(UsageError):
+    """A filter that can't be read, or that doesn't fit an event.
+
+    text: the filter; at, end: the first character that it is about and the one behind the last, from 0.
+    """
+
+    def __init__(self, what: str, *, text: str, at: int, end: int, remedy: str | None = None) -> None:
+        self.text = text
+        self.at = at
+        self.end = end
+        super().__init__(what, where="--filter", remedy=remedy, details=None)
+        self.details = self.excerpt()
+
+    def excerpt(self, width: int = 100) -> str:
+        """The filter, cut to ``width`` characters around the place, with carets under it."""
+        start = max(0, min(self.at - width // 2, len(self.text) - width))
+        before, marked = _printable(self.text[start : self.at]), _printable(self.text[self.at : self.end][:width])
+        behind = _printable(self.text[self.end : start + width])
+        carets = "^" * max(1, _columns(marked))
+        return f"{before}{marked}{behind}\n{' ' * _columns(before)}{carets}"
+
+
+def _printable(text: str) -> str:
+    """One character for each, so that what stands below it keeps its place."""
+    return "".join(each if each.isprintable() else "?" for each in text)
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal the text takes (UAX #11; combining marks take none)."""
+    return sum(0 if combining(each) else 1 + (east_asian_width(each) in "WF") for each in text)
 
 
 class EventNotFound(TpkitError):

@@ -184,13 +184,16 @@ class SymbolTable:
 
     delimiter: between the names of flags, None where each name is for a whole value; symbols: number
     and name in the table's order; the number looked up is ``(value >> shift) & mask``, all of it where
-    mask is None.
+    mask is None; base: of flags, the names for some of their bits as a whole (``base.mask``; O_RDONLY among
+    the flags of open), or for the number as a whole (PROT_NONE, 0). It goes first, and if it has a name its
+    bits are no flags any more.
     """
 
     delimiter: str | None
     symbols: tuple[tuple[int, str], ...]
     shift: int = 0
     mask: int | None = None
+    base: SymbolTable | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tpkit.errors import UsageError
+from tpkit.filters.tree import Filter
 from tpkit.model import EventFormat, TracepointId
 from tpkit.record import COMM_SIZE, RecordLayout
 
@@ -24,9 +25,11 @@ class ProbeSpec:
     pids: thread groups to look at, all when empty; comm: the thread's name to look at, as bytes;
     string_size: how many bytes of a string to keep; exclude_pid: a thread group never to look at (our
     own); pid_namespace: device and inode of the PID namespace that pids are meant in, None for the
-    initial one.
+    initial one; filters: what events have to fulfil, each of those that it is for, all of them together;
+    machine: whose numbers the flags of system calls are (``uname -m``).
 
-    Raises UsageError for values that no kernel has.
+    Raises UsageError for values that no kernel has, and FilterError for a filter that is for none of the
+    events.
     """
 
     events: tuple[EventFormat, ...]
@@ -35,6 +38,8 @@ class ProbeSpec:
     string_size: int = DEFAULT_STRING_SIZE
     exclude_pid: int | None = None
     pid_namespace: tuple[int, int] | None = None
+    filters: tuple[Filter, ...] = ()
+    machine: str = "x86_64"
 
     def __post_init__(self) -> None:
         if not self.events:
@@ -52,6 +57,9 @@ class ProbeSpec:
                 where="--comm",
                 remedy="the kernel cuts longer ones: give the first 15 bytes (see /proc/PID/comm)",
             )
+        for each in self.filters:
+            if not any(each.is_for(event.id) for event in self.events):
+                raise each.error("no event that is traced has this name", each.event_place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +77,15 @@ class Program:
 
     source: C as BCC takes it; probes: by their number, which each record carries; ring: the name of
     the ring buffer; lost: the name of the per-CPU array that counts, for each probe, the records that
-    found the ring full.
+    found the ring full; filtered: of the one that counts the events that filters kept back, None where
+    there are no filters.
     """
 
     source: str
     probes: tuple[Probe, ...]
     ring: str
     lost: str
+    filtered: str | None = None
 
     @property
     def layouts(self) -> tuple[RecordLayout, ...]:

@@ -14,10 +14,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
 FILE_SYSTEMS = "e2fsprogs xfsprogs btrfs-progs"
-DEBIAN = f"python3-venv python3-bpfcc bpftrace bpftool strace iproute2 {FILE_SYSTEMS} shellcheck"
-UBUNTU = f"python3-venv python3-bpfcc bpftrace linux-tools-common strace iproute2 {FILE_SYSTEMS} shellcheck"
-SUSE = "python3 python3-bcc bpftrace bpftool strace iproute2 e2fsprogs xfsprogs btrfsprogs ShellCheck"
-FEDORA = f"python3 python3-bcc bpftrace bpftool strace iproute {FILE_SYSTEMS} ShellCheck"
+BUILD = "clang gcc libbpf-dev"
+BUILD_RPM = "clang gcc libbpf-devel"
+DEBIAN = f"python3-venv python3-bpfcc bpftrace bpftool strace {BUILD} iproute2 {FILE_SYSTEMS} shellcheck"
+UBUNTU = f"python3-venv python3-bpfcc bpftrace linux-tools-common strace {BUILD} iproute2 {FILE_SYSTEMS} shellcheck"
+SUSE = f"python3 python3-bcc bpftrace bpftool strace {BUILD_RPM} iproute2 e2fsprogs xfsprogs btrfsprogs ShellCheck"
+FEDORA = f"python3 python3-bcc bpftrace bpftool strace {BUILD_RPM} iproute {FILE_SYSTEMS} ShellCheck"
 
 FAKE_PYTHON = """#!/bin/sh
 # Says it is Python {version}, "creates" a venv that holds a copy of itself, and notes each command.
@@ -111,7 +113,7 @@ class TestPackageNames:
             ('ID=linuxmint\nID_LIKE="ubuntu debian"', UBUNTU),
             ("ID=fedora", FEDORA),
             ('ID="rocky"\nID_LIKE="rhel centos fedora"', FEDORA),
-            ("ID=arch", f"python python-bcc bpftrace bpf strace iproute2 {FILE_SYSTEMS} shellcheck"),
+            ("ID=arch", f"python python-bcc bpftrace bpf strace clang gcc libbpf iproute2 {FILE_SYSTEMS} shellcheck"),
             ('ID="opensuse-leap"\nID_LIKE="suse opensuse"', SUSE),
         ],
     )

@@ -36,7 +36,7 @@ def describe(
     from tpkit.description import describe_event  # help needn't wait for it
 
     catalog = open_catalog(tracefs)
-    btf = _btf(tracefs)
+    btf = kernel_btf(tracefs)
     texts = []
     for event in catalog.events(resolve(catalog.ids(), events)):
         description = describe_event(event, btf)
@@ -44,7 +44,7 @@ def describe(
     write("".join(texts) if json_lines else "\n".join(texts))
 
 
-def _btf(tracefs: Path | None) -> Btf | None:
+def kernel_btf(tracefs: Path | None) -> Btf | None:
     """The running kernel's, which says nothing of a copied tree; that may have brought its own."""
     from tpkit.btf import load_btf, load_kernel_btf
 

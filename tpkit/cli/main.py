@@ -8,10 +8,12 @@ import typer
 
 from tpkit.cli.describe import describe
 from tpkit.cli.doctor import doctor
+from tpkit.cli.generate import generate
 from tpkit.cli.lint import lint
 from tpkit.cli.list import list_events
 from tpkit.cli.show import write
 from tpkit.cli.trace import trace
+from tpkit.cli.verify import verify
 from tpkit.version import __version__
 
 app = typer.Typer(
@@ -25,6 +27,8 @@ app = typer.Typer(
 app.command("list")(list_events)
 app.command("describe")(describe)
 app.command("trace")(trace)
+app.command("verify", no_args_is_help=True)(verify)
+app.command("generate")(generate)
 app.command("lint")(lint)
 app.command("doctor")(doctor)
 

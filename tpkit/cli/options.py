@@ -26,6 +26,21 @@ class OutputFormat(StrEnum):
     JSON = "json"
 
 
+class Section(StrEnum):
+    """How libbpf's programs name their tracepoint."""
+
+    TRACEPOINT = "tracepoint"
+    TP = "tp"
+
+
+class Target(StrEnum):
+    """What programs are generated for."""
+
+    BCC = "bcc"
+    LIBBPF = "libbpf"
+    BPFTRACE = "bpftrace"
+
+
 Patterns = Annotated[
     list[str] | None,
     typer.Argument(
@@ -62,6 +77,14 @@ Pids = Annotated[
     typer.Option("-p", "--pid", metavar="PID[,PID]", help="Only these processes; ends when they have ended."),
 ]
 Comm = Annotated[str | None, typer.Option("--comm", metavar="NAME", help="Only threads of this name.")]
+Filters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--filter",
+        metavar="[EVENT:]EXPR",
+        help="Only events of which this is so: 'ret < 0', 'pathname ~ \"/tmp/*\"'. May be given again; all must be so.",
+    ),
+]
 Duration = Annotated[
     float | None, typer.Option("-d", "--duration", metavar="SECONDS", min=0.001, help="End after this time.")
 ]
@@ -93,5 +116,22 @@ JsonReport = Annotated[bool, typer.Option("--json", help="The whole report as on
 Unevaluable = Annotated[
     bool, typer.Option("-v", "--verbose", help="Also list what in a print fmt no record can answer, and why.")
 ]
+OutputFolder = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="DIR", help="Write the files to DIR, which is made if needed.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace files of the same names that tpkit didn't write.")]
+Portable = Annotated[
+    bool,
+    typer.Option("--portable", help="libbpf: find system calls' arguments on the kernel that it is loaded on (CO-RE)."),
+]
+SectionForm = Annotated[
+    Section, typer.Option("--sec", help='libbpf: SEC("tracepoint/category/name"), or short: SEC("tp/category/name").')
+]
+Printk = Annotated[bool, typer.Option("--printk", help="libbpf: the shortest form, bpf_printk and a bare loader.")]
+Pair = Annotated[
+    bool, typer.Option("--pair", help="bpftrace: system calls as one line, with result and time, from both events.")
+]
+TargetOption = Annotated[Target, typer.Option("--target", help="What to generate programs for.")]
+Words = Annotated[bool, typer.Option("-v", "--verbose", help="Show all that the compiler and the verifier said.")]
 
 STRING_SIZE = DEFAULT_STRING_SIZE

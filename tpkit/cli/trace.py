@@ -15,10 +15,9 @@ from tpkit.cli import options
 from tpkit.cli.options import STRING_SIZE, OutputFormat
 from tpkit.cli.show import say, write
 from tpkit.cli.start import end_interrupted
-from tpkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from tpkit.program import ProbeSpec, Program
+    from tpkit.program import Program
     from tpkit.runtime.session import Session, Totals
     from tpkit.sinks.base import Sink
     from tpkit.sinks.output import Output
@@ -30,6 +29,7 @@ def trace(
     events: options.Events,
     pid: options.Pids = None,
     comm: options.Comm = None,
+    filters: options.Filters = None,
     duration: options.Duration = None,
     max_events: options.MaxEvents = None,
     output_format: options.Format = OutputFormat.TEXT,
@@ -46,52 +46,29 @@ def trace(
     tpkit trace sys_enter_unlinkat sys_exit_unlinkat --comm rm
     tpkit trace sys_enter_openat -p 1234 -d 10 -f json -o opens.jsonl
     tpkit trace sched:sched_process_exec -M 5
+    tpkit trace sys_enter_openat sys_exit_openat --filter 'sys_exit_openat: ret < 0'
     tpkit trace sys_enter_openat --show-program
 
     Totals, with what was lost, go to stderr at the end. What a program passes to a system call can be
     changed by it before the kernel reads it: an observation, not evidence.
     """
-    from tpkit.codegen.bcc import generate_bcc  # heavy imports, which help needn't wait for
+    from tpkit.cli.request import chosen_events, probe_spec  # heavy imports, which help needn't wait for
+    from tpkit.codegen.bcc import generate_bcc
 
-    program = generate_bcc(_spec(events, _pids(pid), comm, string_size))
+    spec = probe_spec(chosen_events(events), pid, comm, string_size, filters=filters, exclude_pid=os.getpid())
+    program = generate_bcc(spec)
     if show_program:
         write(program.source)
         return
     if verbose:
         sys.stderr.write(program.source)
     with _open_output(output) as out:
-        session = _session(program, out, duration, max_events, _pids(pid))
+        session = _session(program, out, duration, max_events, spec.pids)
         try:
             _run(session, program, _sink(out, output_format, header=not quiet), quiet=quiet)
         finally:
             if session.has_begun:
                 _say_totals(session.totals, quiet=quiet)
-
-
-def _spec(names: list[str], pids: tuple[int, ...], comm: str | None, string_size: int) -> ProbeSpec:
-    from tpkit.catalog import Catalog
-    from tpkit.discover import resolve
-    from tpkit.host import pid_namespace
-    from tpkit.program import ProbeSpec
-    from tpkit.tracefs import Tracefs
-
-    catalog = Catalog.of(Tracefs.find())
-    return ProbeSpec(
-        events=tuple(catalog.events(resolve(catalog.ids(), names))),
-        pids=pids,
-        comm=None if comm is None else os.fsencode(comm),
-        string_size=string_size,
-        exclude_pid=os.getpid(),
-        pid_namespace=pid_namespace(),
-    )
-
-
-def _pids(text: str | None) -> tuple[int, ...]:
-    """``12,34`` as numbers. Raises UsageError."""
-    try:
-        return tuple(int(part) for part in text.split(",")) if text is not None else ()
-    except ValueError:
-        raise UsageError(f"{text!r} is no list of process ids", where="-p", remedy="give -p 12 or -p 12,34") from None
 
 
 def _open_output(path: Path | None) -> Output:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from tpkit.codegen.columns import Source
 from tpkit.codegen.context_struct import ContextMember, ContextStruct, context_struct, left_out_members
+from tpkit.codegen.filter_c import BUFFER, TEXTS, FilterFunction, Filters, plan_filters
 from tpkit.codegen.names import c_characters, comment_text
 from tpkit.codegen.probes import ProbePlan, plan_probes
+from tpkit.codegen.reads import text_address, value_statement
 from tpkit.codegen.templates import render_template
 from tpkit.context import prototype
 from tpkit.program import Probe, ProbeSpec, Program
@@ -15,6 +17,7 @@ from tpkit.record import COMM_SIZE, HEADER, Capture, Member
 
 RING = "events"
 LOST = "lost"
+FILTERED = "filtered"
 RING_PAGES = 2048  # 8 MiB of 4 KiB pages: 70,000 records with a path of 64 bytes
 
 
@@ -31,17 +34,26 @@ class _ProbeText:
     record_name: str
     record: tuple[Member, ...]
     left_out: tuple[ContextMember, ...]
+    filter: FilterFunction | None
     statements: tuple[str, ...]
 
 
-def generate_bcc(spec: ProbeSpec) -> Program:
-    """The BCC program for what is wanted. Raises GenerateError for an event whose record is too large."""
+def generate_bcc(spec: ProbeSpec, *, own_pid: str | None = None) -> Program:
+    """The BCC program for what is wanted.
+
+    Raises GenerateError for an event whose record is too large, FilterError for a filter that doesn't fit.
+    own_pid: a macro in the place of the spec's ``exclude_pid``, for a program that is compiled by a
+    process that nobody knows yet.
+    """
     plans = plan_probes(spec)
     probes = tuple(Probe(plan.event.id, plan.function, plan.layout) for plan in plans)
-    return Program(_source(spec, [_probe_text(plan) for plan in plans]), probes, RING, LOST)
+    filters = plan_filters(spec, plans)
+    texts = [_probe_text(plan, filters.functions.get(plan.number)) for plan in plans]
+    source = _source(spec, texts, filters, own_pid)
+    return Program(source, probes, RING, LOST, FILTERED if filters.functions else None)
 
 
-def _probe_text(plan: ProbePlan) -> _ProbeText:
+def _probe_text(plan: ProbePlan, wanted: FilterFunction | None) -> _ProbeText:
     context = context_struct(plan.event)
     return _ProbeText(
         number=plan.number,
@@ -53,11 +65,12 @@ def _probe_text(plan: ProbePlan) -> _ProbeText:
         record_name=plan.record_name,
         record=tuple(plan.layout.members()),
         left_out=left_out_members(plan.event),
+        filter=wanted,
         statements=tuple(line for source in plan.sources for line in _statements(source, context)),
     )
 
 
-def _source(spec: ProbeSpec, probes: list[_ProbeText]) -> str:
+def _source(spec: ProbeSpec, probes: list[_ProbeText], filters: Filters, own_pid: str | None) -> str:
     return render_template(
         "bcc/program.c.j2",
         titles=[str(event.id) for event in spec.events],
@@ -67,10 +80,15 @@ def _source(spec: ProbeSpec, probes: list[_ProbeText]) -> str:
         lost=LOST,
         probes=probes,
         pids=spec.pids,
-        exclude_pid=spec.exclude_pid,
+        exclude_pid=own_pid or spec.exclude_pid,
+        excluded="tpkit" if own_pid is None else "the script",
         namespace=spec.pid_namespace,
         comm_size=COMM_SIZE,
         comm_bytes=c_characters(spec.comm),
+        filters=filters,
+        filter_texts=TEXTS,
+        filter_buffer=BUFFER,
+        filtered=FILTERED,
     )
 
 
@@ -79,40 +97,17 @@ def _source(spec: ProbeSpec, probes: list[_ProbeText]) -> str:
 
 def _statements(source: Source, context: ContextStruct) -> tuple[str, ...]:
     """C that fills the record's members of one column."""
-    value = _value_statement(source, context)
+    value = value_statement(source, context, f"event->{source.column.value.name}")
     column, field = source.column, source.access.field
     if column.size is None or column.text is None:
         return (value,)
     size, text = f"event->{column.size.name}", f"event->{column.text.name}"
-    address = _address(source)
+    address = text_address(source, f"event->{column.value.name}")
     if column.capture is Capture.USER_STRING:
         return value, f"{size} = bpf_probe_read_user_str({text},", f"\t\tsizeof({text}), {address});"
     if column.capture is Capture.KERNEL_STRING or field.type.is_text:
         return value, f"{size} = bpf_probe_read_kernel_str({text},", f"\t\tsizeof({text}), {address});"
     return (value, *_bytes_statements(f"event->{column.value.name}", size, text, address))
-
-
-def _value_statement(source: Source, context: ContextStruct) -> str:
-    """A direct read where the context has an aligned member for it, a probe read elsewhere."""
-    field, target = source.access.field, f"event->{source.column.value.name}"
-    if source.access.argument is not None:
-        return f"{target} = ctx->args[{source.access.argument}];"
-    if source.column.capture is Capture.BYTES:
-        return f"bpf_probe_read_kernel({target}, sizeof({target}), (char *)ctx + {field.offset});"
-    member = context.names.get(field.offset)
-    if member is None or field.overlaps:
-        return f"bpf_probe_read_kernel(&{target}, sizeof({target}), (char *)ctx + {field.offset});"
-    return f"{target} = ctx->{member};"
-
-
-def _address(source: Source) -> str:
-    """Where the string or the bytes are that a pointer or a location leads to."""
-    field, value = source.access.field, f"event->{source.column.value.name}"
-    if source.column.capture is Capture.DATA_LOC:
-        return f"(char *)ctx + ({value} & 0xffff)"
-    if source.column.capture is Capture.REL_LOC:
-        return f"(char *)ctx + {field.end} + ({value} & 0xffff)"
-    return f"(const char *){value}"
 
 
 def _bytes_statements(value: str, size: str, text: str, address: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from tpkit.errors import FormatError
 from tpkit.model import EventFormat, Field, Location, SymbolTable
 from tpkit.print_fmt import displays, symbol_tables
 from tpkit.record import Capture, Column, Display, Member, Scalar
-from tpkit.syscall_tables import argument_table
+from tpkit.syscall_words import argument_table
 from tpkit.widths import Width, argument_width, element_width, value_width
 
 MAX_BYTES = 1024  # of one field by value; larger ones (pages of hypervisor state) don't fit a record
@@ -45,13 +45,17 @@ class _Plan:
     string_size: int
     tables: dict[str, SymbolTable]
     displays: dict[str, Display]
+    machine: str
     labels: set[str] = field(default_factory=set)
     members: set[str] = field(default_factory=set)
 
 
-def plan_columns(event: EventFormat, string_size: int) -> tuple[Source, ...]:
-    """What a record of this event carries: all that a BPF program may read, in the event's order."""
-    plan = _Plan(event, string_size, _told_by(symbol_tables, event), _displays(event))
+def plan_columns(event: EventFormat, string_size: int, machine: str = "x86_64") -> tuple[Source, ...]:
+    """What a record of this event carries: all that a BPF program may read, in the event's order.
+
+    machine: whose numbers the flags of system calls are (``uname -m``).
+    """
+    plan = _Plan(event, string_size, _told_by(symbol_tables, event), _displays(event), machine)
     wanted = [a for a in accesses(event) if a.readable and not is_syscall_number(event, a.field)]
     return tuple(Source(_column(plan, access), access) for access in wanted)
 
@@ -86,7 +90,7 @@ def _column(plan: _Plan, access: Access) -> Column:
         value=_value_member(name, access, capture),
         display=display,
         element=element,
-        table=plan.tables.get(wanted.name) or argument_table(plan.event.id, wanted),
+        table=plan.tables.get(wanted.name) or argument_table(plan.event.id, wanted, plan.machine),
     )
     if not capture.has_text:
         return column

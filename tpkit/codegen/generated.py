@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tpkit.codegen.names import safe_identifier
+from tpkit.errors import GenerateError
 from tpkit.program import ProbeSpec
 
 
@@ -15,6 +16,12 @@ class GeneratedFile:
     name: str
     text: str
     executable: bool = False
+
+
+def refuse_filters(spec: ProbeSpec, target: str) -> None:
+    """A filter that a target can't have isn't left out in silence. Raises GenerateError."""
+    if spec.filters:
+        raise GenerateError(f"programs for {target} have no filters yet", remedy="BCC's have: --target bcc")
 
 
 def program_name(spec: ProbeSpec) -> str:

@@ -67,10 +67,10 @@ def _c_text_byte(byte: int) -> str:
 
 def c_characters(comm: bytes | None) -> list[str]:
     """A thread's name as C's characters, with the zero behind them; none without a name."""
-    return [_c_character(byte) for byte in (*comm, 0)] if comm else []
+    return [c_character(byte) for byte in (*comm, 0)] if comm else []
 
 
-def _c_character(byte: int) -> str:
+def c_character(byte: int) -> str:
     """A byte as C writes it: ``'r'`` for letters, digits and a few more, otherwise a number."""
     character = chr(byte)
     return f"'{character}'" if character.isascii() and (character.isalnum() or character in "-_.:/ ") else str(byte)

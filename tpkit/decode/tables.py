@@ -10,23 +10,34 @@ MAX_ERRNO = 4095  # include/linux/err.h: a return value of -4095…-1 is an erro
 
 
 def name_of(table: SymbolTable, value: int) -> str | None:
-    """``A|B`` or one name, None for a value without a name.
+    """``A|B`` or one name, None for a value without a name; value: of flags, the bits as an unsigned number.
 
     Bits without a name stay visible, as one hexadecimal number at the end.
     """
-    number = value >> table.shift
-    if table.mask is not None:
-        number &= table.mask
     if table.delimiter is None:
-        return dict(table.symbols).get(number)
+        return dict(table.symbols).get(_looked_up(table, value))
+    words, number = _flags(table, _looked_up(table, value))
+    if not words:
+        return None
+    return table.delimiter.join([*words, hex(number)] if number else words)
+
+
+def _flags(table: SymbolTable, number: int) -> tuple[list[str], int]:
+    """The names of a number's bits, and the bits that have none."""
     words = []
+    if table.base is not None and (whole := name_of(table.base, number)) is not None:
+        words.append(whole)
+        number = 0 if table.base.mask is None else number & ~table.base.mask
     for bits, name in table.symbols:  # in the table's order, as trace_print_flags_seq() goes through it
         if bits and number & bits == bits:
             words.append(name)
             number &= ~bits
-    if not words:
-        return None
-    return table.delimiter.join([*words, hex(number)] if number else words)
+    return words, number
+
+
+def _looked_up(table: SymbolTable, value: int) -> int:
+    number = value >> table.shift
+    return number if table.mask is None else number & table.mask
 
 
 def error_name(value: int) -> str | None:

@@ -32,13 +32,22 @@ def number_shower(column: Column) -> Callable[[int], str]:
 
     if table is None:
         return plain
-    return lambda number: name_of(table, number) or plain(number)
+    bits = _bits(column)
+    return lambda number: name_of(table, bits(number)) or plain(number)
+
+
+def _bits(column: Column) -> Callable[[int], int]:
+    """What a table is asked for: of flags a number's bits, without the endless sign that Python gives it."""
+    if column.table is None or column.table.delimiter is None:
+        return int
+    mask = (1 << column.value.size * 8) - 1
+    return lambda number: number & mask
 
 
 def value_name(column: Column, number: int) -> str | None:
     """The name for one number, None where it is just a number."""
     if column.table is not None:
-        return name_of(column.table, number)
+        return name_of(column.table, _bits(column)(number))
     return error_name(number) if column.display is Display.ERROR else None
 
 

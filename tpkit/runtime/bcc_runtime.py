@@ -6,19 +6,17 @@ import atexit
 import contextlib
 import mmap
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+from tpkit.kernel_tree import FOLDER as KERNEL_TREE
 from tpkit.program import Program
 from tpkit.record import Batch
 from tpkit.runtime.bcc_package import import_bcc
 from tpkit.runtime.diagnose import attach_failure, check_privileges, compile_failure, load_failure
 from tpkit.runtime.ring import CallbackRing, MappedRing, Ring, can_map
-
-KERNEL_TREE = Path(__file__).resolve().parent / "kernel_tree"
+from tpkit.runtime.stderr import captured_stderr
 
 
 class BccRuntime:
@@ -29,36 +27,53 @@ class BccRuntime:
 
     def start(self, program: Program) -> Attached:
         """Compiles, loads and attaches. Raises ProbeError, and then leaves nothing behind."""
-        check_privileges()
-        bcc = import_bcc()
-        bpf = compile_program(bcc, program.source)
+        bpf = _loaded(program)
         try:
-            self._attach(bcc, bpf, program)
+            _attach(bpf, program)
             return Attached(bpf, program, mapped=self._mapped)
         except BaseException:
             _release(bpf)
             raise
 
-    def _attach(self, bcc: Any, bpf: Any, program: Program) -> None:
+    def load(self, program: Program) -> None:
+        """Compiles and loads, attaches nothing, and gives all of it back: would the kernel take it?
+
+        Raises ProbeError: CompileError, LoadError and what ``start`` raises besides them.
+        """
+        _release(_loaded(program))
+
+
+def _loaded(program: Program) -> Any:
+    """BCC's module object, with its functions in the kernel. Raises ProbeError."""
+    check_privileges()
+    bcc = import_bcc()
+    bpf = compile_program(bcc, program.source)
+    try:
         for probe in program.probes:
-            event = str(probe.tracepoint)
-            with _captured_stderr() as words:
+            with captured_stderr() as words:
                 try:
                     bpf.load_func(probe.function.encode(), bcc.BPF.TRACEPOINT)
                 except Exception as error:
-                    raise load_failure(event, f"{error}\n{words()}") from None
-        for probe in program.probes:
-            event = str(probe.tracepoint)
-            with _captured_stderr() as words:
-                try:
-                    bpf.attach_tracepoint(tp=event.encode(), fn_name=probe.function.encode())
-                except Exception as error:
-                    raise attach_failure(event, f"{error}\n{words()}") from None
+                    raise load_failure(str(probe.tracepoint), f"{error}\n{words()}") from None
+    except BaseException:
+        _release(bpf)
+        raise
+    return bpf
+
+
+def _attach(bpf: Any, program: Program) -> None:
+    for probe in program.probes:
+        event = str(probe.tracepoint)
+        with captured_stderr() as words:
+            try:
+                bpf.attach_tracepoint(tp=event.encode(), fn_name=probe.function.encode())
+            except Exception as error:
+                raise attach_failure(event, f"{error}\n{words()}") from None
 
 
 def compile_program(bcc: Any, source: str) -> Any:
     """BCC's module object for a program; nothing is loaded yet, but its maps are there. Raises ProbeError."""
-    with _private_build(), _captured_stderr() as words:
+    with _private_build(), captured_stderr() as words:
         try:
             return bcc.BPF(text=source.encode(), cflags=_compiler_flags())
         except Exception as error:  # BCC raises nothing more exact
@@ -118,6 +133,7 @@ def _release(bpf: Any) -> None:
     """All that BCC holds; its own clean-up at exit would find nothing left, and only keep it in memory."""
     bpf.cleanup()
     atexit.unregister(bpf.cleanup)
+    atexit.unregister(bpf.donothing)  # registered for each function that the kernel refused
 
 
 def _compiler_flags() -> list[str]:
@@ -143,26 +159,3 @@ def _private_build() -> Iterator[None]:
         finally:
             del os.environ["BCC_KERNEL_SOURCE"], os.environ["TMPDIR"]
             os.environ.update(saved)
-
-
-@contextlib.contextmanager
-def _captured_stderr() -> Iterator[Any]:
-    """What C code prints to stderr meanwhile; the yielded function gives it as text.
-
-    libbcc prints the compiler's and the verifier's words there, and has no other way to tell them.
-    """
-    sys.stderr.flush()
-    saved = os.dup(2)
-    captured = os.memfd_create("tpkit-stderr", os.MFD_CLOEXEC)
-    os.dup2(captured, 2)
-
-    def words() -> str:
-        size = os.lseek(captured, 0, os.SEEK_END)
-        return os.pread(captured, size, 0).decode(errors="replace").strip()
-
-    try:
-        yield words
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(captured)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import platform
+import re
 from pathlib import Path
 
 from tpkit import host
 from tpkit.errors import AttachError, CompileError, KernelUnsupported, LoadError, PrivilegeError, ProbeError
 
-_RINGBUF_REFUSED = "could not open bpf map: events"
+# Of libbcc, and of libbpf.
+_RINGBUF_REFUSED = re.compile(r"could not open bpf map: events|map 'events': failed to create")
 
 
 def check_privileges(status: Path = host.STATUS, lockdown: Path = host.LOCKDOWN) -> None:
@@ -29,12 +31,8 @@ def check_privileges(status: Path = host.STATUS, lockdown: Path = host.LOCKDOWN)
 
 def compile_failure(words: str) -> ProbeError:
     """BCC made no module: its compiler or the kernel's maps said no. ``words``: all it printed."""
-    if _RINGBUF_REFUSED in words and "Invalid argument" in words:
-        return KernelUnsupported(
-            f"this kernel ({platform.release()}) has no BPF ring buffer",
-            remedy="Linux 5.8 or newer is needed for trace; list and describe work here",
-            details=words,
-        )
+    if _has_no_ring_buffer(words):
+        return _no_ring_buffer(words)
     if "Operation not permitted" in words:
         return _not_permitted(words)
     return CompileError(
@@ -48,6 +46,8 @@ def load_failure(event: str, words: str) -> ProbeError:
     """The verifier said no, or we may not ask it."""
     if "Operation not permitted" in words or "super-user" in words:
         return _not_permitted(words)
+    if _has_no_ring_buffer(words):
+        return _no_ring_buffer(words)
     return LoadError(
         "the kernel's verifier refused the generated program",
         where=event,
@@ -70,6 +70,18 @@ def attach_failure(event: str, words: str) -> ProbeError:
     else:
         remedy = "is tracefs mounted on /sys/kernel/tracing? as root: mount -t tracefs tracefs /sys/kernel/tracing"
     return AttachError("the program can't be attached to its tracepoint", where=event, remedy=remedy, details=words)
+
+
+def _has_no_ring_buffer(words: str) -> bool:
+    return "Invalid argument" in words and _RINGBUF_REFUSED.search(words) is not None
+
+
+def _no_ring_buffer(words: str) -> KernelUnsupported:
+    return KernelUnsupported(
+        f"this kernel ({platform.release()}) has no BPF ring buffer",
+        remedy="Linux 5.8 or newer is needed to trace and to verify; list and describe work here",
+        details=words,
+    )
 
 
 def _not_permitted(words: str) -> PrivilegeError:

@@ -1,0 +1,168 @@
+"""Programs that the running kernel takes, and some that it doesn't. Nothing is attached, nothing stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run, command
+from tests.live.conftest import bpftool, held_by
+from tpkit import EventFormat, KernelUnsupported, ProbeSpec, Program, ToolError, Tracefs, generate_bcc
+from tpkit.catalog import Catalog
+from tpkit.runtime.clang import Clang, kernel_clang
+from tpkit.runtime.libbpf_object import Libbpf
+from tpkit.verify import BccLoader, LibbpfLoader, Selection, Stage, select_events, verify
+
+HEADER_REFUSED = "invalid bpf_context access off=0 size=8"  # the common header is not for BPF
+GUILTY = "sched_process_exec"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays(bpf: Tracefs) -> Iterator[None]:
+    yield
+    assert held_by(os.getpid()) == set()
+    end = time.monotonic() + 10
+    while left := programs_of_nobody():
+        assert time.monotonic() < end, left
+        time.sleep(0.02)
+
+
+def programs_of_nobody() -> set[tuple[str, int]]:
+    """Programs with names that tpkit gives, whichever the event, that no process holds."""
+    loaded = bpftool("prog", "show")
+    ours = {("prog", int(str(p["id"]))) for p in loaded if str(p.get("name")).startswith(("on_sched_", "on_sys_"))}
+    return ours - set().union(*(held_by(path.name) for path in Path("/proc").glob("[0-9]*")))
+
+
+@pytest.fixture
+def sched(bpf: Tracefs) -> tuple[EventFormat, ...]:
+    """The scheduler's events, with their formats."""
+    return select_events(Catalog(bpf), ["sched"]).events
+
+
+@pytest.fixture
+def clang() -> Iterator[Clang]:
+    try:
+        with kernel_clang() as found:
+            yield found
+    except (ToolError, KernelUnsupported) as error:
+        pytest.skip(str(error))
+
+
+# ----------------------------------------------------------------------------- accepted
+
+
+@pytest.mark.parametrize("target", ["bcc", "libbpf"])
+def test_a_category_is_accepted(tpkit: Run, request: pytest.FixtureRequest, bpf: Tracefs, target: str) -> None:
+    if target == "libbpf":
+        request.getfixturevalue("clang")
+    done = tpkit("verify", "sched:*", "ftrace:print", "--target", target, "--json")
+    report = json.loads(done.stdout)
+    events = [event for event in bpf.event_ids() if event.category == "sched"]
+    assert (done.returncode, report["failures"], done.stderr) == (0, [], b"")
+    assert report["generated"] == report["compiled"] == report["accepted"] == len(events)
+    assert (report["matched"], report["not_for_bpf"]) == (len(events) + 1, 1)
+
+
+def test_what_isnt_for_bpf_is_said(tpkit: Run) -> None:
+    done = tpkit("verify", "ftrace:print")
+    assert done.returncode == 1
+    assert b"not for BPF       1  records of ftrace's own tracers" in done.stdout
+
+
+# ------------------------------------------------------------------------------ refused
+
+
+def spoiled(statement: str) -> Callable[[ProbeSpec], Program]:
+    """Good programs, but for the guilty event: there the function begins with this."""
+
+    def generate(spec: ProbeSpec) -> Program:
+        program = generate_bcc(spec)
+        head = rf"(int on_{GUILTY}\(.* \*ctx\)\n{{\n)"
+        return Program(re.sub(head, rf"\1{statement}\n", program.source), program.probes, program.ring, program.lost)
+
+    return generate
+
+
+@pytest.mark.parametrize(
+    ("statement", "stage", "words"),
+    [
+        ("if (*(volatile __u64 *)ctx) return 0;", Stage.LOAD, HEADER_REFUSED),
+        ("this is not C", Stage.COMPILE, "error: "),
+    ],
+)
+def test_the_guilty_is_named_with_the_words_of_bcc(
+    sched: tuple[EventFormat, ...], capfd: pytest.CaptureFixture[str], statement: str, stage: Stage, words: str
+) -> None:
+    report = verify(Selection(sched), BccLoader(spoiled(statement)))
+    (failure,) = report.failures
+    assert (failure.event.name, failure.stage) == (GUILTY, stage)
+    assert words in (failure.telling_words or "")
+    assert capfd.readouterr().err == ""
+
+
+SAMPLE = """
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+
+char LICENSE[] SEC("license") = "GPL";
+"""
+FUNCTION = """
+SEC("tracepoint/sched/{name}")
+int on_{name}(__u64 *ctx)
+{{
+	return {value};
+}}
+"""
+
+
+def sample(value: str) -> Callable[[ProbeSpec], str]:
+    """A function for each event, of which the guilty one's returns this."""
+
+    def generate(spec: ProbeSpec) -> str:
+        names = [event.id.name for event in spec.events]
+        return SAMPLE + "".join(FUNCTION.format(name=n, value=value if n == GUILTY else "0") for n in names)
+
+    return generate
+
+
+@pytest.mark.parametrize(
+    ("value", "stage", "words"),
+    [("ctx[0]", Stage.LOAD, HEADER_REFUSED), ("missing", Stage.COMPILE, "use of undeclared identifier 'missing'")],
+)
+def test_the_guilty_is_named_with_the_words_of_libbpf(
+    clang: Clang, sched: tuple[EventFormat, ...], value: str, stage: Stage, words: str
+) -> None:
+    report = verify(Selection(sched), LibbpfLoader(clang, Libbpf(), sample(value)))
+    (failure,) = report.failures
+    assert (failure.event.name, failure.stage) == (GUILTY, stage)
+    assert words in (failure.telling_words or "")
+
+
+# -------------------------------------------------------------------------- interrupted
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("target", ["bcc", "libbpf"])
+def test_ctrl_c(request: pytest.FixtureRequest, target: str, number: signal.Signals) -> None:
+    if target == "libbpf":
+        request.getfixturevalue("clang")
+    with subprocess.Popen(
+        command("verify", "*", "--target", target), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            while process.poll() is None and not held_by(process.pid):
+                time.sleep(0.01)
+            process.send_signal(number)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert (process.returncode, out, err) == (128 + number, b"", b"tpkit: interrupted\n")

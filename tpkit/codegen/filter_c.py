@@ -1,0 +1,255 @@
+"""Filters as C: a function for each event that tells whether it is wanted, one for each pattern of a string.
+
+Numbers are read from the context and asked about first. Strings are read into a per-CPU map (the stack has
+512 bytes), and only of events whose numbers fit. Of a filter's text nothing reaches C but numbers and
+bytes: names are those of the event's fields, made safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from tpkit.codegen.columns import Source
+from tpkit.codegen.context_struct import ContextStruct, context_struct
+from tpkit.codegen.filter_expressions import expression, lines
+from tpkit.codegen.names import c_character, safe_identifier
+from tpkit.codegen.probes import ProbePlan
+from tpkit.codegen.reads import text_address, value_statement
+from tpkit.filters.check import check_filters
+from tpkit.filters.conditions import MAX_TEXT_SIZE, Condition, Joined, Matches, Subject, matches, subjects
+from tpkit.filters.names import event_names
+from tpkit.filters.pattern import MAX_SEARCHED, Pattern
+from tpkit.program import ProbeSpec
+from tpkit.record import COMM_SIZE, Capture
+
+TEXTS = "filter_texts"
+BUFFER = MAX_TEXT_SIZE + 2  # a full one means a longer string
+
+# What the function may get, and what helpers tell it (bpf-helpers(7)).
+_PARAMETERS = ("pid", "tid")
+_HELPERS = {"uid": "bpf_get_current_uid_gid()", "cpu": "bpf_get_smp_processor_id()"}
+
+
+@dataclass(frozen=True, slots=True)
+class TextRead:
+    """A string that is read: the variable that points to it, its place in the map, and how it gets there."""
+
+    variable: str
+    slot: int
+    statements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FilterFunction:
+    """The function that tells whether an event is wanted.
+
+    parameters: declared; arguments: as they are given for them; first: the lines of what numbers have to fulfil before
+    strings are read, may be none; last: the lines of the rest.
+    """
+
+    name: str
+    parameters: tuple[str, ...]
+    arguments: tuple[str, ...]
+    declarations: tuple[str, ...]
+    statements: tuple[str, ...]
+    first: tuple[str, ...]
+    texts: tuple[TextRead, ...]
+    last: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A pattern as states: bit n says that its first n bytes are found. C numbers in hexadecimal.
+
+    steps: bytes, and the states from which they lead on; any: the states from which every byte does; stay:
+    those that every byte leaves as they are; found: the last state's number; limit: bytes that are looked
+    at; is_open: whether what comes behind them doesn't matter.
+    """
+
+    steps: tuple[tuple[str, str], ...]
+    any: str
+    stay: str
+    found: int
+    limit: int
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PatternFunction:
+    """The function that tells whether a string is like a pattern.
+
+    head, tail: the lines that compare the bytes of both ends, may be none; head_size, tail_size: their
+    bytes; is_exact: nothing else may be there.
+    """
+
+    name: str
+    head: tuple[str, ...]
+    head_size: int
+    tail: tuple[str, ...]
+    tail_size: int
+    is_exact: bool
+    search: Search | None
+
+
+@dataclass(slots=True)
+class Filters:
+    """All that a program says for its filters: functions by the probe's number, patterns, strings at a time."""
+
+    functions: dict[int, FilterFunction] = field(default_factory=dict)
+    patterns: dict[Matches, PatternFunction] = field(default_factory=dict)
+    slots: int = 0
+
+    @property
+    def searches(self) -> bool:
+        """Whether a pattern has to be searched for."""
+        return any(each.search for each in self.patterns.values())
+
+
+def plan_filters(spec: ProbeSpec, plans: tuple[ProbePlan, ...]) -> Filters:
+    """The filters of all probes. Raises FilterError for one that doesn't fit its event."""
+    planned = Filters()
+    taken: set[str] = set()
+    elsewhere = {column.label: plan.event.id for plan in plans for column in plan.layout.columns}
+    for plan in plans:
+        names = event_names(plan.event, plan.layout.columns, elsewhere)
+        condition = check_filters(spec.filters, names)
+        if condition is None:
+            continue
+        for each in matches(condition):
+            if each not in planned.patterns:
+                planned.patterns[each] = _pattern_function(each, taken)
+        function = _function(plan, condition, planned.patterns)
+        planned.functions[plan.number] = function
+        planned.slots = max(planned.slots, len(function.texts))
+    return planned
+
+
+# -------------------------------------------------------------------------------- events
+
+
+def _function(
+    plan: ProbePlan, condition: Condition, patterns: Mapping[Matches, PatternFunction]
+) -> FilterFunction:
+    asked = subjects(condition)
+    task = tuple(each.name for each in asked if each.column is None)
+    variables = _Variables(plan, {"ctx", "slot", TEXTS, *task, *(each.name for each in patterns.values())})
+    reads = [read for subject in asked for read in variables.value(subject)]
+    strings = dict.fromkeys(each.subject for each in matches(condition))
+    texts = [variables.text(subject, slot) for slot, subject in enumerate(strings)]
+    calls = {each: f"{patterns[each].name}({variables.texts[each.subject]})" for each in matches(condition)}
+    first, last = _in_turn(condition)
+    parameters = {name: f"__u32 {name}" for name in task if name in _PARAMETERS}
+    if len(task) < len(asked):
+        parameters = {"ctx": f"struct {plan.context_name} *ctx"} | parameters
+    return FilterFunction(
+        name=f"{plan.name}_is_wanted",
+        parameters=tuple(parameters.values()),
+        arguments=tuple(parameters),
+        declarations=tuple(declaration for declaration, _ in reads),
+        statements=tuple(statement for _, statement in reads if statement),
+        first=lines(expression(first, variables.values, calls)) if first else (),
+        texts=tuple(texts),
+        last=lines(expression(last, variables.values, calls)),
+    )
+
+
+def _in_turn(condition: Condition) -> tuple[Condition | None, Condition]:
+    """What needs no string, and the rest; both have to be so."""
+    parts = condition.parts if isinstance(condition, Joined) and condition.operator == "&&" else (condition,)
+    numbers = tuple(part for part in parts if not matches(part))
+    texts = tuple(part for part in parts if matches(part))
+    if not numbers or not texts:
+        return None, condition
+    return _all(numbers), _all(texts)
+
+
+def _all(parts: tuple[Condition, ...]) -> Condition:
+    return parts[0] if len(parts) == 1 else Joined("&&", parts)
+
+
+class _Variables:
+    """The variables of one function: numbers by subject, and strings."""
+
+    def __init__(self, plan: ProbePlan, taken: set[str]) -> None:
+        self._sources: Mapping[str, Source] = {source.column.label: source for source in plan.sources}
+        self._context: ContextStruct = context_struct(plan.event)
+        self._taken = taken
+        self.values: dict[Subject, str] = {}
+        self.texts: dict[Subject, str] = {}
+
+    def value(self, subject: Subject) -> Iterator[tuple[str, str]]:
+        """The declaration of the variable for a subject's number, and the statement that it may need besides."""
+        if subject.column is None:
+            self.values[subject] = subject.name
+            if subject.name in _HELPERS:
+                yield f"__u32 {subject.name} = {_HELPERS[subject.name]};", ""
+        elif subject.column.capture is not Capture.BYTES:
+            self.values[subject] = name = safe_identifier(subject.name, self._taken)
+            ctype = subject.column.value.scalar.c_name
+            statement = value_statement(self._sources[subject.name], self._context, name)
+            if statement.startswith(f"{name} = "):
+                yield f"{ctype} {statement}", ""
+            else:
+                yield f"{ctype} {name} = 0;", statement
+
+    def text(self, subject: Subject, slot: int) -> TextRead:
+        """How a string gets into the map."""
+        self.texts[subject] = name = safe_identifier(f"{subject.name}_text", self._taken)
+        return TextRead(name, slot, self._text_statements(subject, name))
+
+    def _text_statements(self, subject: Subject, name: str) -> tuple[str, ...]:
+        column, target = subject.column, f"{name}->bytes"
+        if column is None:
+            # The second one reads it onto itself: only its length is wanted.
+            return (
+                f"bpf_get_current_comm({target}, {COMM_SIZE});",
+                f"{name}->length = bpf_probe_read_kernel_str({target}, {COMM_SIZE}, {target});",
+            )
+        helper = "user" if column.capture is Capture.USER_STRING else "kernel"
+        size, address = f"sizeof({target})", text_address(self._sources[subject.name], self.values.get(subject, ""))
+        if column.capture is Capture.BYTES:
+            size, address = f"{column.value.size + 1}", f"(char *)ctx + {column.field.offset}"
+        return f"{name}->length = bpf_probe_read_{helper}_str({target},", f"\t\t{size}, {address});"
+
+
+# ------------------------------------------------------------------------------ patterns
+
+
+def _pattern_function(wanted: Matches, taken: set[str]) -> PatternFunction:
+    found = wanted.pattern
+    assert wanted.subject.text_size is not None  # it is a string
+    return PatternFunction(
+        name=safe_identifier(f"{wanted.subject.name}_is_like", taken),
+        head=_compared("text->bytes", found.head),
+        head_size=len(found.head),
+        tail=_compared("tail", found.tail),
+        tail_size=len(found.tail),
+        is_exact=found.is_exact,
+        search=_search(found, wanted.subject.text_size) if found.is_search else None,
+    )
+
+
+def _compared(array: str, part: tuple[int | None, ...]) -> tuple[str, ...]:
+    terms = [f"{array}[{index}] == {c_character(byte)}" for index, byte in enumerate(part) if byte is not None]
+    return lines(" && ".join(terms))
+
+
+def _search(found: Pattern, text_size: int) -> Search:
+    elements = [byte for part in found.parts for byte in part]
+    masks: dict[int | None, int] = {None: 0}
+    for state, byte in enumerate(elements):
+        masks[byte] = masks.get(byte, 0) | 1 << state
+    stars, stay = 0, 0
+    for part in found.parts[:-1]:
+        stars += len(part)
+        stay |= 1 << stars
+    limit = min(text_size, MAX_SEARCHED)
+    return Search(
+        steps=tuple((c_character(byte), f"{mask:#x}") for byte, mask in masks.items() if byte is not None),
+        any=f"{masks[None]:#x}" if masks[None] else "0",
+        stay=f"{stay:#x}",
+        found=len(elements),
+        limit=limit,
+        is_open=not found.tail or text_size <= limit,
+    )
