@@ -24,7 +24,7 @@ _LINE = re.compile(r'\brm\b.*unlinkat\(dfd=AT_FDCWD, pathname="(?P<path>[^"]+)",
 
 def bcc_script(_: Context) -> Result:
     """The script, as it is."""
-    return _run_target("bcc", lambda folder: [folder / "trace_unlinkat.py"], ready="TIME")
+    return _run_target("bcc", lambda folder: [folder / "trace_unlinkat.py"], ready="TIME", ends_itself=True)
 
 
 def libbpf(_: Context) -> Result:
@@ -57,7 +57,9 @@ def _built(folder: Path) -> list[Path]:
     return [folder / "unlinkat"]
 
 
-def _run_target(target: str, command: Callable[[Path], Sequence[Path]], ready: str) -> Result:
+def _run_target(
+    target: str, command: Callable[[Path], Sequence[Path]], ready: str, *, ends_itself: bool = False
+) -> Result:
     """Generate, build, run; then a file is deleted, and its deletion must be told exactly."""
     with tempfile.TemporaryDirectory(prefix="tpkit-target-") as name:
         folder = Path(name)
@@ -69,15 +71,17 @@ def _run_target(target: str, command: Callable[[Path], Sequence[Path]], ready: s
                 done = tpkit("generate", ENTER, "--target", target, "-o", str(folder / "out"), "-p", str(child.pid))
                 if done.returncode:
                     return Result.failed("not generated", *words_of(done))
-                return _trace(command(folder / "out"), ready, child, path)
+                return _trace(command(folder / "out"), ready, child, path, ends_itself=ends_itself)
             except _CannotBuild as error:
                 return Result.failed("not built", *str(error).splitlines())
             finally:
                 child.kill()
 
 
-def _trace(command: Sequence[Path], ready: str, child: subprocess.Popen[bytes], path: Path) -> Result:
-    """Run the program while the child deletes the file."""
+def _trace(
+    command: Sequence[Path], ready: str, child: subprocess.Popen[bytes], path: Path, *, ends_itself: bool
+) -> Result:
+    """Run the program while the child deletes the file. ends_itself: when the child has ended, without a signal."""
     log = path.with_name("log")
     with log.open("wb") as words:
         program = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=words, stderr=subprocess.STDOUT)
@@ -87,7 +91,8 @@ def _trace(command: Sequence[Path], ready: str, child: subprocess.Popen[bytes], 
         child.communicate(b"\n", timeout=PATIENCE)
         _wait_for(path.name, log, program)
     finally:
-        program.send_signal(signal.SIGINT)
+        if not ends_itself or child.poll() is None:
+            program.send_signal(signal.SIGINT)
         status = program.wait(PATIENCE)
     found = [match["path"] for match in map(_LINE.search, log.read_text(errors="replace").splitlines()) if match]
     good = status == 0 and found == [str(path)]

@@ -64,3 +64,10 @@ def test_addresses() -> None:
     for data in (b"", b"\2\0\0", six[:20], b"\x77\x77" + bytes(26)):
         assert address(Display.SOCKET_ADDRESS, data) in (None, "AF_UNSPEC")
     assert address(Display.BYTES, bytes(4)) is None
+
+
+def test_addresses_that_are_no_pointers(read_fixture: ReadFixture) -> None:
+    """As strace has them; a length is a number all the same."""
+    shown = {name: number_shower(column(read_fixture, "syscalls:sys_enter_mmap", name)) for name in ("addr", "len")}
+    assert (shown["addr"](0x7F0000000000), shown["addr"](0)) == ("0x7f0000000000", "NULL")
+    assert shown["len"](4096) == "4096"

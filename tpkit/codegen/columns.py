@@ -21,6 +21,9 @@ _Told = TypeVar("_Told")
 
 _U64 = Width(8, False)
 
+# Arguments that are addresses without being pointers: of mmap(2), madvise(2), brk(2), clone(2) and their like.
+_ADDRESSES = frozenset("addr start brk new_addr newsp tls".split())
+
 # Bytes that an address has at least; a socket's has as many as its family needs.
 _ADDRESS_SIZES = {Display.IPV4: 4, Display.IPV6: 16, Display.SOCKET_ADDRESS: 16}
 
@@ -122,6 +125,8 @@ def _value_display(event: EventFormat, wanted: Field, printed: Display | None) -
         return Display.ERROR
     if event.id.is_syscall_enter and wanted.type.base == "umode_t":
         return Display.OCTAL
+    if event.id.is_syscall_enter and wanted.type.base == "unsigned long" and wanted.name in _ADDRESSES:
+        return Display.POINTER
     return printed if printed in (Display.HEX, Display.OCTAL) else Display.DECIMAL
 
 

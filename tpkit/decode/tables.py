@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
+from functools import partial
 
 from tpkit.model import SymbolTable
 
 MAX_ERRNO = 4095  # include/linux/err.h: a return value of -4095…-1 is an error
+
+
+Namer = Callable[[int], str | None]
+
+
+def namer(table: SymbolTable) -> Namer:
+    """``name_of`` for many values of one table."""
+    if table.delimiter is not None:
+        return partial(name_of, table)
+    symbols = dict(table.symbols)
+    return lambda value: symbols.get(_looked_up(table, value))
 
 
 def name_of(table: SymbolTable, value: int) -> str | None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from tpkit.decode.columns import Values
-from tpkit.decode.tables import error_name, name_of
+from tpkit.decode.tables import error_name, name_of, namer
 from tpkit.decode.text import quote
 from tpkit.record import Column, Display
 
@@ -32,8 +32,8 @@ def number_shower(column: Column) -> Callable[[int], str]:
 
     if table is None:
         return plain
-    bits = _bits(column)
-    return lambda number: name_of(table, bits(number)) or plain(number)
+    bits, name = _bits(column), namer(table)
+    return lambda number: name(bits(number)) or plain(number)
 
 
 def _bits(column: Column) -> Callable[[int], int]:
