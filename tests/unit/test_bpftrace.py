@@ -200,7 +200,7 @@ class Interpreter:
 
     def __init__(self, table: SymbolTable, size: int = 4) -> None:
         self.names = Names()
-        self.steps = flag_steps(Flags.of(table, size, "0"), "f", "VALUE", self.names)
+        self.steps = flag_steps(Flags.of(table, size, "0"), "f", "$f", "VALUE", self.names)
         self.maps = {
             name[1:]: {int(key, 0): text[1:-1] for key, text in entries} for entries, name in self.names.tables.items()
         }

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
+from itertools import count
 from typing import TYPE_CHECKING
 
 import typer
 
 from tpkit.cli import options
+from tpkit.cli.progress import Progress
 from tpkit.cli.show import write
 
 if TYPE_CHECKING:
     from tpkit.lint import Failure, Findings, Summary, Verdict
-
-_PROGRESS_AFTER = 0.5  # seconds until a run is long enough to say how far it is
-_PROGRESS_EVERY = 0.1
 
 
 def lint(
@@ -37,7 +35,8 @@ def lint(
 
     started = time.monotonic()
     found = find(paths)
-    progress = _Progress(len(found.files), started)
+    progress = Progress(len(found.files), "files")
+    done = count(1)
 
     def seen(verdict: Verdict) -> None:
         text = "" if json_report else "".join(map(_failure_text, verdict.failures))
@@ -46,7 +45,7 @@ def lint(
         if text:
             progress.clear()
             write(text)
-        progress.step()
+        progress.step(next(done))
 
     if not json_report and found.failures:
         write("".join(map(_failure_text, found.failures)))
@@ -56,35 +55,6 @@ def lint(
     write(_json(summary, found, seconds) if json_report else _summary_text(summary, found, seconds))
     if summary.failures:
         raise typer.Exit(1)
-
-
-class _Progress:
-    """A counter on a terminal's last line, for runs that take long."""
-
-    def __init__(self, total: int, started: float) -> None:
-        self._total = total
-        self._count = 0
-        self._shown = ""
-        self._next = started + _PROGRESS_AFTER if sys.stderr.isatty() else float("inf")
-
-    def step(self) -> None:
-        """One more file is done."""
-        self._count += 1
-        now = time.monotonic()
-        if now >= self._next:
-            self._next = now + _PROGRESS_EVERY
-            self._show(f"tpkit: {self._count} of {self._total} files")
-
-    def clear(self) -> None:
-        """Leave the line to others."""
-        if self._shown:
-            self._show(" " * len(self._shown))
-            self._show("")
-
-    def _show(self, text: str) -> None:
-        self._shown = text
-        sys.stderr.write(f"\r{text}")
-        sys.stderr.flush()
 
 
 def _path_text(path: str) -> str:

@@ -22,7 +22,7 @@ class Progress:
         self._shown = ""
         self._next = time.monotonic() + after if sys.stderr.isatty() else float("inf")
 
-    def step(self, done: int, failed: int) -> None:
+    def step(self, done: int, failed: int = 0) -> None:
         """So many are done by now, so many of them failed."""
         now = time.monotonic()
         if now >= self._next:

@@ -136,13 +136,13 @@ class _Plan:
     notes: tuple[str, ...]
 
 
-def _plan(event: EventFormat, spec: ProbeSpec) -> _Plan:
+def _plan(event: EventFormat, spec: ProbeSpec, *, kept: bool = False) -> _Plan:
     """All columns that there is room for, and then names for their numbers as far as there is room."""
     notes = [_left_out(access, access.refusal or "") for access in left_out(event)]
     room = MAX_ROOM - HEAD_ROOM - (STRING_ROOM if _has_strings(event) else 0)  # a string is read before it is copied
     fitting: list[Source] = []
     for source in plan_columns(event, spec.string_size, spec.machine):
-        needed = _room(without_names(source))
+        needed = _room(without_names(source)) * (3 if kept else 1)
         reason = refusal(source) or (NO_ROOM if needed > room else None)
         if reason is None:
             fitting.append(source)
@@ -263,18 +263,19 @@ class _Kept:
 
 def _call(enter: EventFormat, leave: EventFormat, spec: ProbeSpec, kept: _Kept) -> Iterator[Block]:
     """The block that keeps what a call is entered with, and the one that prints it all."""
-    plan = _plan(enter, spec)
+    plan = _plan(enter, spec, kept=True)
     started = kept.map_of("started")
     maps = {source.column.label: kept.map_of(source.column.label) for source in plan.shown}
     kept_values = (f"{maps[s.column.label]} = {captured(s, spec.string_size)};" for s in plan.shown)
     yield Block(enter, _predicate(spec), plan.notes, statements=(f"{started} = (int64)nsecs;", *kept_values))
     names = kept.names.for_probe(maps)
-    columns = tuple(shown_column(s, maps[s.column.label], names) for s in plan.shown)
+    columns = tuple(shown_column(s, f"${s.column.label}", names) for s in plan.shown)
     latency = names.variable("latency")
     yield Block(
         event=leave,
         predicate=started,
         statements=(
+            *(f"${label} = {name};" for label, name in maps.items()),
             *(line for column in columns for line in column.statements),
             f"{latency} = (uint64)((int64)nsecs - {started}) / 1000;",
         ),

@@ -178,11 +178,12 @@ def _value_names(column: Column, symbols: dict[int, str], value: str, names: Nam
 def _flag_names(column: Column, flags: Flags, value: str, names: Names) -> ShownColumn:
     table = column.table
     assert table is not None  # it has flags
-    steps = flag_steps(flags, column.label, _masked(table, value), names)
-    number = value if table.shift or table.mask is not None else f"${column.label}"
+    taken = _masked(table, value)
+    bits = f"${column.label}" if taken == value else names.variable(f"{column.label}_bits")
+    steps = flag_steps(flags, column.label, bits, taken, names)
     return ShownColumn(
         label=column.label,
-        plain=_number(column, number),
+        plain=_number(column, bits if taken == value else value),
         statements=(f"// {column.label}: each is the one before without the bits of one name", *steps.statements),
         choices=(steps.choice,),
     )

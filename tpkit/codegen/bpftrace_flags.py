@@ -81,10 +81,10 @@ class Steps:
     choice: Choice
 
 
-def flag_steps(flags: Flags, label: str, value: str, names: Names) -> Steps:
-    """value: what the variable ``$label`` is given, of which the bits are taken."""
+def flag_steps(flags: Flags, label: str, bits: str, value: str, names: Names) -> Steps:
+    """bits: the variable whose bits are taken; value: what it is given, itself where it has that already."""
     count = min(flags.most, MAX_NAMES)
-    rest = [f"${label}"]
+    rest = [bits]
     rest += [names.variable(f"{label}_{n}") for n in range(1, count + 1 + bool(flags.whole))]
     looked_up = [f"{rest[0]} & {flags.mask:#x}"] if flags.whole else []
     looked_up += [f"{a} - {b}" for a, b in pairwise(rest[len(looked_up) :])]
@@ -93,7 +93,7 @@ def flag_steps(flags: Flags, label: str, value: str, names: Names) -> Steps:
     arguments = (f"{first}[{looked_up[0]}]", *(f"{more}[{key}]" for key in looked_up[1:]))
     room = name_room([*flags.names.values(), *flags.whole.values()], len(flags.delimiter)) * len(arguments)
     return Steps(
-        statements=(f"{rest[0]} = {value};", *_statements(flags, rest)),
+        statements=(*([f"{bits} = {value};"] if bits != value else []), *_statements(flags, rest)),
         choice=Choice(_all_named(flags, arguments[0], rest), Shown("%s" * len(arguments), arguments, room)),
     )
 
