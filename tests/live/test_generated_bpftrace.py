@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,8 +15,10 @@ import pytest
 
 from tests.live.conftest import Waiting
 from tests.matrix.check_programs import FILE, read_cross_section
+from tests.matrix.check_targets import own_trouble
 from tpkit import EventFormat, ProbeSpec, Tracefs, TracepointId, parse_event
 from tpkit.codegen.bpftrace import generate_bpftrace
+from tpkit.host import find_tool
 
 UNLINKAT = ("syscalls:sys_enter_unlinkat", "syscalls:sys_exit_unlinkat")
 ODD_NAME = b'o"d\\d/%s\xff'
@@ -44,12 +45,14 @@ MakeWaiting = Callable[..., Waiting]
 
 
 @pytest.fixture(scope="module")
-def bpftrace() -> str:
-    """The distribution's bpftrace."""
-    found = shutil.which("bpftrace")
-    if found is None:
-        pytest.skip("bpftrace isn't installed")
-    return found
+def bpftrace(syscalls: Tracefs) -> str:
+    """The distribution's bpftrace, where it can do what it is asked for."""
+    found = find_tool("bpftrace")
+    assert found is not None, "tools/setup test installs it"
+    trouble = own_trouble(found)
+    if trouble is not None:
+        pytest.skip(trouble)
+    return str(found)
 
 
 class Running:
@@ -161,6 +164,7 @@ def test_events_of_all_shapes(tmp_path: Path, bpftrace: str, bpf: Tracefs) -> No
     path.write_text(file.text + "\ninterval:ms:1 { exit(); }\n")
     done = subprocess.run([bpftrace, path], capture_output=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert b"error" not in done.stderr.lower().replace(b"error: unknown error -1: couldn't set rlimit_memlock", b"")
+    errors = [line for line in done.stderr.splitlines() if line.startswith(b"ERROR") and b"RLIMIT_MEMLOCK" not in line]
+    assert errors == []
     lines = [line for line in done.stdout.decode().split("\n") if line]
     assert lines[-1] == "TIME                PID COMM            EVENT"

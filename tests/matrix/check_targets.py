@@ -40,15 +40,15 @@ def bpftrace(_: Context) -> Result:
     if program is None:
         return Result.failed("no bpftrace", "tools/setup test installs it")
     result = _run_target("bpftrace", lambda folder: [program, folder / "unlinkat.bt"], ready="TIME")
-    own_trouble = _trouble_of(program) if result.is_red else None
-    return result if own_trouble is None else Result.skipped(own_trouble)
+    trouble = own_trouble(program) if result.is_red else None
+    return result if trouble is None else Result.skipped(trouble)
 
 
 # It looks at no process (0 deletes nothing), and ends at once.
 _SMALLEST = f'BEGIN {{ exit(); }} tracepoint:{ENTER} /pid == 0/ {{ printf("%d", args->dfd); }}'
 
 
-def _trouble_of(bpftrace: Path) -> str | None:
+def own_trouble(bpftrace: Path) -> str | None:
     """Why bpftrace itself can't read an argument here, whoever wrote the program; None if it can.
 
     0.17 can't on Linux 5.10: it calls a slot of eight bytes s64, and doesn't find that type in its BTF.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from tests.conftest import ReadFixture
-from tpkit import EventFormat, ProbeSpec, Tracefs, UsageError, parse_event, parse_format
+from tpkit import EventFormat, ProbeSpec, Tracefs, TracepointId, UsageError, parse_event, parse_format
 from tpkit.codegen.bpftrace import generate_bpftrace
 from tpkit.codegen.bpftrace_flags import Flags, flag_steps
 from tpkit.codegen.bpftrace_shown import Names, literal, name_literal
@@ -297,7 +298,23 @@ def test_pairs_of_several_calls_have_maps_of_their_own(read_fixture: ReadFixture
     names = [f"syscalls:sys_{end}_{call}" for call in ("unlinkat", "openat") for end in ("enter", "exit")]
     text = program(*map(read_fixture, names), pair=True)
     assert "@unlinkat_started[tid]" in text
-    assert "@openat_filename[tid] = str(" in text
+    assert "@openat_filename[tid] = args->filename;" in text
+    assert "$filename = @openat_filename[tid];" in text
+
+
+def test_strings_are_read_when_the_call_returns(read_fixture: ReadFixture) -> None:
+    ends = [read_fixture(f"syscalls:sys_{end}_unlinkat") for end in ("enter", "exit")]
+    text = program(*ends, pair=True)
+    assert "str(uptr($pathname), 257)" in text
+    assert "// Strings are read only now" in text
+
+
+def test_but_not_after_execve_whose_caller_is_gone_by_then(read_fixture: ReadFixture) -> None:
+    enter, leave = read_fixture("syscalls:sys_enter_execve"), read_fixture("syscalls:sys_exit_openat")
+    leave = replace(leave, id=TracepointId("syscalls", "sys_exit_execve"))
+    text = program(enter, leave, pair=True)
+    assert "@filename[tid] = str(args->filename, 257);" in text
+    assert "only now" not in text
 
 
 @pytest.mark.parametrize(

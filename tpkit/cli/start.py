@@ -6,6 +6,7 @@ quietly as a later one.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -17,7 +18,15 @@ def main() -> None:
     """Runs a command and exits with its status."""
     # KeyboardInterrupt wouldn't do: click makes "Aborted!" and status 1 of it.
     signal.signal(signal.SIGINT, end_interrupted)
+    sys.unraisablehook = _end_all_the_same
     _run()
+
+
+def _end_all_the_same(found: sys.UnraisableHookArgs) -> None:
+    """A handler may run where no exception gets out (a weak reference's callback, of which imports have many)."""
+    if isinstance(found.exc_value, SystemExit):
+        os._exit(INTERRUPTED)
+    sys.__unraisablehook__(found)
 
 
 def end_interrupted(_number: int, _frame: FrameType | None) -> None:

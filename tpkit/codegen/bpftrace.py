@@ -16,15 +16,20 @@ from tpkit.context import Access, prototype
 from tpkit.errors import UsageError
 from tpkit.model import EventFormat
 from tpkit.program import ProbeSpec
-from tpkit.record import Display
+from tpkit.record import Capture, Display
 
-MAX_ROOM = 464  # of the 512 bytes of stack that a BPF program has: the rest is for the compiler
+MAX_ROOM = 472  # of the 512 bytes of stack that a BPF program has: the rest is for the compiler
 HEAD_ROOM = 48  # what every line has: the time, the pid, the thread's name, and printf's own number
 
 MAX_TABLE = 256  # names for one column's numbers, each a line of the program
 
+KEPT_ROOM = 8  # the key of a map that is asked and emptied
+
 NO_ROOM = "the stack of bpftrace 0.17 has no room for more"
 TOO_MANY = "there are too many for a program that is to be read"
+
+LATE = "// Strings are read only now: the kernel has read them, so they are in memory."
+NEW_MEMORY = frozenset({"execve", "execveat"})  # calls that take the strings' memory away
 
 LINE = 96  # columns of printf's arguments
 
@@ -142,7 +147,7 @@ def _plan(event: EventFormat, spec: ProbeSpec, *, kept: bool = False) -> _Plan:
     room = MAX_ROOM - HEAD_ROOM - (STRING_ROOM if _has_strings(event) else 0)  # a string is read before it is copied
     fitting: list[Source] = []
     for source in plan_columns(event, spec.string_size, spec.machine):
-        needed = _room(without_names(source)) * (3 if kept else 1)
+        needed = _room(without_names(source)) + (KEPT_ROOM if kept else 0)
         reason = refusal(source) or (NO_ROOM if needed > room else None)
         if reason is None:
             fitting.append(source)
@@ -266,15 +271,17 @@ def _call(enter: EventFormat, leave: EventFormat, spec: ProbeSpec, kept: _Kept) 
     plan = _plan(enter, spec, kept=True)
     started = kept.map_of("started")
     maps = {source.column.label: kept.map_of(source.column.label) for source in plan.shown}
-    kept_values = (f"{maps[s.column.label]} = {captured(s, spec.string_size)};" for s in plan.shown)
-    yield Block(enter, _predicate(spec), plan.notes, statements=(f"{started} = (int64)nsecs;", *kept_values))
+    arguments = [_Argument(source, spec.string_size, enter.id.syscall in NEW_MEMORY) for source in plan.shown]
+    assignments = (f"{name} = {each.entered};" for name, each in zip(maps.values(), arguments, strict=True))
+    yield Block(enter, _predicate(spec), plan.notes, statements=(f"{started} = (int64)nsecs;", *assignments))
     names = kept.names.for_probe(maps)
-    columns = tuple(shown_column(s, f"${s.column.label}", names) for s in plan.shown)
+    columns = tuple(shown_column(each.source, each.returned, names) for each in arguments)
     latency = names.variable("latency")
     yield Block(
         event=leave,
         predicate=started,
         statements=(
+            *([LATE] if any(each.is_late for each in arguments) else []),
             *(f"${label} = {name};" for label, name in maps.items()),
             *(line for column in columns for line in column.statements),
             f"{latency} = (uint64)((int64)nsecs - {started}) / 1000;",
@@ -282,6 +289,31 @@ def _call(enter: EventFormat, leave: EventFormat, spec: ProbeSpec, kept: _Kept) 
         prints=_prints(_Line(started, str(enter.id.syscall), columns, _result(leave, latency))),
         deleted=(started, *maps.values()),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Argument:
+    """An argument of a call. at_once: whether strings can't be read later on any more."""
+
+    source: Source
+    string_size: int
+    at_once: bool
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it is a string that is read when the call returns, by when it is in memory for sure."""
+        return self.source.column.capture is Capture.USER_STRING and not self.at_once
+
+    @property
+    def entered(self) -> str:
+        """What is kept when the call is entered."""
+        return f"args->{self.source.access.field.name}" if self.is_late else captured(self.source, self.string_size)
+
+    @property
+    def returned(self) -> str:
+        """What is shown when it returns."""
+        variable = f"${self.source.column.label}"
+        return f"str(uptr({variable}), {self.string_size + 1})" if self.is_late else variable
 
 
 def _result(leave: EventFormat, latency: str) -> Shown:

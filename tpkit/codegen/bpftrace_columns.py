@@ -9,6 +9,7 @@ from dataclasses import replace
 from tpkit.codegen.bpftrace_flags import Flags, flag_steps
 from tpkit.codegen.bpftrace_shown import (
     ADDRESS_ROOM,
+    KEY_ROOM,
     NUMBER_ROOM,
     STRING_ROOM,
     Choice,
@@ -163,6 +164,7 @@ def _value_names(column: Column, symbols: dict[int, str], value: str, names: Nam
     name = names.variable(f"{column.label}_name")
     key = str if table.delimiter is None else hex
     found = names.table(f"{column.label}_names", ((key(n), name_literal(text)) for n, text in symbols.items()))
+    room = 2 * name_room(symbols.values()) - KEY_ROOM  # the variable and its copy, and one question
     return ShownColumn(
         label=column.label,
         plain=_number(column, number),
@@ -170,7 +172,7 @@ def _value_names(column: Column, symbols: dict[int, str], value: str, names: Nam
             *([f"{number} = {value};"] if number != value else []),
             f"{name} = {found}[{_masked(table, number)}];",
         ),
-        choices=(Choice(f'{name} != ""', Shown("%s", (name,), 2 * name_room(symbols.values()))),),  # and the variable
+        choices=(Choice(f'{name} != ""', Shown("%s", (name,), room)),),
         usual=all(not 0 <= n < 1 << 31 for n in symbols),  # names for what only looks like a number
     )
 

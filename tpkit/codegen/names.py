@@ -51,7 +51,7 @@ def _is_reserved(name: str) -> bool:
 
 def comment_text(text: str) -> str:
     """Text from a format file as it may stand in a comment: nothing in it can end the comment."""
-    return re.sub(r"[^A-Za-z0-9_ *,;=\[\]().:<>|&+-]", "?", text)
+    return re.sub(r"[^A-Za-z0-9_ '*,;=\[\]().:<>|&+-]", "?", text)
 
 
 def c_string(text: str) -> str:

@@ -47,11 +47,12 @@ class Clang:
 def compiler_flags(machine: str | None = None) -> tuple[str, ...]:
     """For a kernel of this kind of machine, as uname(2) has it; this one's where none is given.
 
-    -g: libbpf needs BTF. No -mcpu: clang's choice, v1 and from clang 20 on v3, is known since Linux 5.1.
+    -fms-extensions: structs of Linux 7.2 have anonymous members with a tag (struct pidfs_attr). -g: libbpf
+    needs BTF. No -mcpu: clang's choice, v1 and from clang 20 on v3, is known since Linux 5.1.
     """
     name = machine or os.uname().machine
     target = f"-D__TARGET_ARCH_{_MACHINES.get(name, name)}"
-    return "-target", "bpf", "-g", "-O2", target, "-fno-color-diagnostics", "-c"
+    return "-target", "bpf", "-g", "-O2", "-fms-extensions", target, "-fno-color-diagnostics", "-c"
 
 
 @contextmanager

@@ -35,7 +35,7 @@ struct sys_enter_unlinkat_record {
 	__s32 flag;
 	__u8 _pad324[4];
 };
-/* Left out: __data_loc char[] __pathname_val: filled in for ftrace and perf only; read the argument?s own string */
+/* Left out: __data_loc char[] __pathname_val: filled in for ftrace and perf only; read the argument's own string */
 
 int on_sys_enter_unlinkat(struct sys_enter_unlinkat_context *ctx)
 {
