@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import ReadFixture
 from tpkit import GenerateError, ProbeSpec, parse_filter, parse_format
+from tpkit.codegen.bpftrace import generate_bpftrace
 from tpkit.codegen.generated import program_name
 from tpkit.codegen.libbpf import LibbpfOptions, bpf_source, generate_libbpf
 from tpkit.codegen.libbpf_printk import generate_printk
@@ -94,3 +95,5 @@ def test_filters_are_not_left_out_in_silence(read_fixture: ReadFixture) -> None:
     for make in (generate_libbpf, generate_printk):
         with pytest.raises(GenerateError, match="no filters yet"):
             make(spec, None)
+    with pytest.raises(GenerateError, match="for bpftrace have no filters yet"):
+        generate_bpftrace(spec)

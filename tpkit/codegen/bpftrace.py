@@ -9,7 +9,7 @@ from itertools import chain
 from tpkit.codegen.bpftrace_columns import captured, is_identifier, refusal, shown_column, without_names
 from tpkit.codegen.bpftrace_shown import STRING_ROOM, Names, Shown, ShownColumn, literal
 from tpkit.codegen.columns import Source, left_out, plan_columns
-from tpkit.codegen.generated import GeneratedFile, program_name
+from tpkit.codegen.generated import GeneratedFile, program_name, refuse_filters
 from tpkit.codegen.names import comment_text, safe_identifier, unique
 from tpkit.codegen.templates import render_template
 from tpkit.context import Access, prototype
@@ -79,8 +79,10 @@ def generate_bpftrace(spec: ProbeSpec, *, pair: bool = False) -> tuple[Generated
     """One file for bpftrace that shows the events of ``spec`` as ``tpkit trace`` does.
 
     pair: for system calls: a line for each call when it has returned, with its result and its latency
-    in microseconds. Raises UsageError for events that aren't both ends of system calls.
+    in microseconds. Raises UsageError for events that aren't both ends of system calls, GenerateError
+    for filters.
     """
+    refuse_filters(spec, "bpftrace")
     names = Names()
     blocks = list(_call_blocks(spec, names) if pair else (_block(event, spec, names) for event in spec.events))
     text = render_template(
