@@ -80,9 +80,9 @@ def _paths(event: EventFormat) -> dict[int, str]:
 
 
 def _is_plain(field: Field) -> bool:
-    """Not a narrow enum: bpftool before 7.2 declares it as wide as an int, and CO-RE then refuses the read.
+    """Not a narrow enum: bpftool 7.1 declares it as wide as an int, and CO-RE then refuses the read.
 
-    libbpf's commit 21a9a1bcccaa; xfs has such fields (enum xfs_group_type, one byte).
+    Measured with xfs's enum xfs_group_type, which has one byte. libbpf's commit 21a9a1bcccaa is about it.
     """
     return not (field.type.base.startswith("enum ") and field.size != 4 and not field.type.is_pointer)
 

@@ -23,7 +23,7 @@ from tpkit.program import ProbeSpec
 from tpkit.record import COMM_SIZE, Capture, Display
 
 STACK = 384  # bytes for strings, of the 512 that a BPF program has
-MOST_VALUES = 3  # of bpf_trace_printk(); one string among them before Linux 5.13, commit d9c9e4db186a
+MOST_VALUES = 3  # of bpf_trace_printk(); one string among them in Linux 5.10 (bpf_trace.c)
 
 _LOCALS = frozenset({"ctx", "id", "comm"})
 
