@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -460,6 +461,13 @@ class TestMachine:
         text = machine.Starter(tmp_path, Path("/a user's tree"), tmp_path).scripts(image, ["python", "a b"])
         assert "tree='/a user'\"'\"'s tree'" in text["start"]
         assert text["inside"].endswith("python 'a b'\n")
+
+    def test_an_emulated_machines_processors_share_a_thread(self, tmp_path: Path) -> None:
+        image = images.Image(tmp_path, "7.2", ())
+        starter = machine.Starter(tmp_path, tmp_path, tmp_path)
+        assert machine.CPUS > 1
+        assert any("thread=single" in str(word) for word in starter.command(image, tmp_path))
+        assert "-accel" not in replace(starter, kvm=True).command(image, tmp_path)
 
     def test_a_copy_has_what_the_checkout_has(self, tmp_path: Path) -> None:
         for name in ("tpkit/a.py", ".venv/bin/python", ".git/HEAD", ".ci/run", "tests/.mypy_cache/x"):
