@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 
 from tpkit.model import Field, SymbolTable
 from tpkit.syscall_words.arguments import group_of
@@ -22,6 +23,12 @@ def argument_names(syscall: str, field: Field, machine: str) -> SymbolTable | No
         return None
     if group == "none":
         return SymbolTable(None, tuple(dict(_fitting(_NONE, width)).items()))
+    return group_table(group, width, machine)
+
+
+@lru_cache(maxsize=1024)
+def group_table(group: str, width: Width, machine: str) -> SymbolTable | None:
+    """A group's names for numbers of a width, None where the machine has none of them. Raises KeyError for no group."""
     table = _table(group, machine, width)
     return table if table.symbols or table.base else None
 
