@@ -17,11 +17,25 @@ from pathlib import Path
 
 import pytest
 
+from tpkit.decode.structs import dependent as structs
 from tpkit.decode.tables import name_of
 from tpkit.model import CType, Field, SymbolTable, TracepointId
+from tpkit.record import Display
 from tpkit.syscall_words import argument_table
+from tpkit.syscall_words import dependent as dependent_module
 from tpkit.syscall_words.arguments import all_arguments
+from tpkit.syscall_words.dependent import deciding_argument, dependent_groups, dependent_table, option_name
+from tpkit.syscall_words.layouts import OWN as OWN_STRUCTS
+from tpkit.syscall_words.layouts import STRUCTS
 from tpkit.syscall_words.names import BASES, FLAGS, MASKS, NAMES, OWN
+from tpkit.syscall_words.results import result_display, result_groups, result_table
+
+# Groups that are for members of structs alone.
+IN_STRUCTS = {
+    *(shown for name in (STRUCTS, *OWN_STRUCTS.values()) for _, _, members in name.values() for *_, shown in members),
+    *"file_type special_time handler sender trace_event capability child_code fault_code bus_code".split(),
+    *"instruction_code arithmetic_code trap_code poll_code call_code".split(),
+} & set(NAMES)
 
 GENERATOR = Path(__file__).parents[2] / "tools" / "syscall-tables"
 
@@ -132,7 +146,8 @@ def test_values_are_pythons() -> None:
 
 
 def test_every_group_is_used_and_known() -> None:
-    used = {*all_arguments().values(), "directory", "signal", "clock", "none"}
+    used = {*all_arguments().values(), *dependent_groups(), *result_groups(), *IN_STRUCTS}
+    used |= {"directory", "signal", "clock", "none"}
     assert used | set(BASES.values()) == {*NAMES, "none"}
     assert set(BASES) <= FLAGS
     assert set(MASKS) >= set(BASES.values())
@@ -165,6 +180,87 @@ def test_base_is_shown_first_and_only_where_it_has_a_name() -> None:
     ]  # fmt: skip
     nothing = SymbolTable("|", ((4, "BRIGHT"),), base=SymbolTable(None, ((0, "NONE"),)))
     assert [name_of(nothing, number) for number in (0, 4, 1)] == ["NONE", "BRIGHT", None]
+
+
+def dependent(
+    argument: str, ctype: str, others: dict[str, int], machine: str = "x86_64"
+) -> SymbolTable | None:
+    syscall, name = argument.split(".")
+    field = Field(name, CType(ctype, ctype), offset=24, size=8, signed=False)
+    return dependent_table(TracepointId("syscalls", f"sys_enter_{syscall}"), field, others, machine)
+
+
+@pytest.mark.parametrize(
+    ("argument", "ctype", "others", "number", "words"),
+    [
+        ("fcntl.arg", "unsigned long", {"cmd": 2}, 1, "FD_CLOEXEC"),
+        ("fcntl.arg", "unsigned long", {"cmd": 4}, 0o4002, "O_RDWR|O_NONBLOCK"),
+        ("fcntl.arg", "unsigned long", {"cmd": 1033}, 6, "F_SEAL_SHRINK|F_SEAL_GROW"),
+        ("fcntl.arg", "unsigned long", {"cmd": 1030}, 10, None),
+        ("fcntl.arg", "unsigned long", {}, 1, None),
+        ("socket.protocol", "int", {"family": 2}, 6, "IPPROTO_TCP"),
+        ("socket.protocol", "int", {"family": 16}, 0, "NETLINK_ROUTE"),
+        ("socket.protocol", "int", {"family": 17}, 0x0300, "htons(ETH_P_ALL)"),
+        ("socket.protocol", "int", {"family": 1}, 0, None),
+        ("setsockopt.optname", "int", {"level": 1}, 2, "SO_REUSEADDR"),
+        ("getsockopt.optname", "int", {"level": 6}, 1, "TCP_NODELAY"),
+        ("setsockopt.optname", "int", {"level": 12345}, 2, None),
+        ("prctl.arg2", "unsigned long", {"option": 1}, 9, "SIGKILL"),
+        ("prctl.arg2", "unsigned long", {"option": 47}, 2, "PR_CAP_AMBIENT_RAISE"),
+        ("prctl.arg3", "unsigned long", {"option": 47}, 21, "CAP_SYS_ADMIN"),
+        ("prctl.arg2", "unsigned long", {"option": 0x59616D61}, 2**64 - 1, "PR_SET_PTRACER_ANY"),
+        ("ptrace.data", "unsigned long", {"request": 0x4200}, 0x100001, "PTRACE_O_TRACESYSGOOD|PTRACE_O_EXITKILL"),
+        ("futex.val3", "u32", {"op": 0x189}, 0xFFFFFFFF, "FUTEX_BITSET_MATCH_ANY"),
+        ("keyctl.arg2", "unsigned long", {"option": 0}, 2**64 - 3, "KEY_SPEC_SESSION_KEYRING"),
+    ],
+)
+def test_words_that_depend_on_another_argument(
+    argument: str, ctype: str, others: dict[str, int], number: int, words: str | None
+) -> None:
+    found = dependent(argument, ctype, others)
+    assert (found and name_of(found, number)) == words
+
+
+def test_what_decides() -> None:
+    field = Field("arg", CType("unsigned long", "unsigned long"), 24, 8, False)
+    assert deciding_argument(TracepointId("syscalls", "sys_enter_fcntl"), field) == "cmd"
+    assert deciding_argument(TracepointId("syscalls", "sys_enter_ioctl"), field) is None
+    assert dependent("fcntl.arg", "unsigned long", {"cmd": 2}, "pdp11") is None
+    assert option_name(41, 26) == "IPV6_V6ONLY"
+    assert option_name(41, 9999) is None
+
+
+def test_every_deciding_value_has_a_number() -> None:
+    """A misspelt name would never be met."""
+    everywhere = (*NAMES.values(), *(names for own in OWN.values() for names in own.values()))
+    known = {name for names in everywhere for _, name in names}
+    for values in (dependent_module._DEPENDENT, dependent_module._RESULTS):
+        for _, groups in values.values():
+            assert set(groups) <= known
+    for shapes in (structs._FCNTL, structs._IOCTL, structs._PRCTL, structs._SECCOMP, structs._SHARED, structs._QUEUES):
+        assert set(shapes) <= {word for name in known for word in name.split(" or ")}
+    assert known >= structs._WAITS - {"FUTEX_WAIT_REQUEUE_PI", "FUTEX_LOCK_PI2"}
+
+
+def test_results() -> None:
+    assert result_display("mmap") is Display.POINTER
+    assert result_display("umask") is Display.OCTAL
+    assert result_display("getpid") is Display.ERROR
+    told = [
+        result_table("fcntl", {"cmd": 3}),
+        result_table("fcntl", {"cmd": 1}),
+        result_table("personality", {}),
+        result_table("ioprio_get", {}),
+        result_table("read", {}),
+        result_table("fcntl", {"cmd": 0}),
+        result_table("fcntl", {}),
+        result_table("personality", {}, "pdp11"),
+    ]
+    numbers = (0o2002, 1, 0x40000, 0x4004, 5, 5, 5, 5)
+    assert [found and name_of(found, number) for found, number in zip(told, numbers, strict=True)] == [
+        "O_RDWR|O_APPEND", "FD_CLOEXEC", "PER_LINUX|ADDR_NO_RANDOMIZE", "IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 4)",
+        None, None, None, None,
+    ]  # fmt: skip
 
 
 def test_names_are_loaded_when_they_are_needed() -> None:
@@ -201,6 +297,12 @@ values = '[A-Z]\w+'
 as = '_IO\(.*'
 forms = [["{}(0)", "{}"], ["{}(1)", "{} + 1"]]
 headers = ["linux/colour.h"]
+
+[structs.paint]
+type = "struct paint"
+headers = ["linux/colour.h"]
+members = ["shade=inner.shade shade", "text text", "where address", "own"]
+rest = true
 """
 COLOUR = """
 #include <asm/own.h>
@@ -215,6 +317,16 @@ COLOUR = """
 #define RENAMED _IO(2)
 enum shade { SHADE_NONE, SHADE_HALF /* SHADE_COMMENT, */, SHADE_FULL = COLOUR_MASK };
 enum other { SHADE_OTHER = 9 };
+struct paint {
+    struct { int shade; } inner;
+    char text[5];
+    void *where;
+#ifdef COLOUR_WIDE
+    unsigned long long own;
+#else
+    short own;
+#endif
+};
 """
 
 
@@ -226,7 +338,7 @@ def headers(tmp_path: Path) -> Path:
         "linux/version.h": "#define LINUX_VERSION_CODE 459277",
         "linux/colour.h": COLOUR,
         "one/asm/own.h": "#define COLOUR_OWN 32",
-        "two/asm/own.h": "#ifdef __x86_64__\n#error\n#endif\n#define COLOUR_OWN 64",
+        "two/asm/own.h": "#ifdef __x86_64__\n#error\n#endif\n#define COLOUR_OWN 64\n#define COLOUR_WIDE",
     }.items():
         file = tmp_path / "usr" / "include" / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -234,21 +346,27 @@ def headers(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def generated(headers: Path, declaration: str = DECLARATION) -> tuple[str, str]:
-    """The module, and what is said about it."""
-    declared, module = headers / "groups.toml", headers / "names.py"
+def generated(headers: Path, declaration: str = DECLARATION) -> tuple[list[str], str]:
+    """The modules, and what is said about them."""
+    declared, modules = headers / "groups.toml", [headers / "names.py", headers / "layouts.py"]
     declared.write_text(declaration)
-    module.unlink(missing_ok=True)
-    words = [str(each) for each in (GENERATOR, "--headers", headers, "--declaration", declared, "-o", module)]
+    for module in modules:
+        module.unlink(missing_ok=True)
+    words = [str(each) for each in (GENERATOR, "--headers", headers, "--declaration", declared, "-o", headers)]
     done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, timeout=120)
-    return module.read_text() if done.returncode == 0 else "", done.stderr
+    return [each.read_text() for each in modules] if done.returncode == 0 else [], done.stderr
+
+
+def defined(module: str) -> dict[str, object]:
+    found: dict[str, object] = {}
+    exec(compile(module, "made", "exec"), found)  # noqa: S102
+    return found
 
 
 def test_generator(headers: Path) -> None:
-    text, said = generated(headers)
-    assert "from the uapi headers of Linux 7.2;" in text
-    found: dict[str, object] = {}
-    exec(compile(text, "names.py", "exec"), found)  # noqa: S102
+    (names, layouts), said = generated(headers)
+    assert "from the uapi headers of Linux 7.2;" in names
+    found = defined(names)
     assert found["FLAGS"] == {"colour"}
     assert found["BASES"] == {"colour": "shade"}
     assert found["MASKS"] == {"shade": 3}
@@ -259,7 +377,13 @@ def test_generator(headers: Path) -> None:
     }
     assert found["OWN"] == {"x86_64": {"colour": ((32, "COLOUR_OWN"),)}, "other": {"colour": ((64, "COLOUR_OWN"),)}}
     assert "left out, being no numbers: COLOUR_TEXT" in said
-    assert generated(headers)[0] == text
+    members = (("shade", 0, 4, True, "shade"), ("text", 4, 5, False, "text"), ("where", 16, 8, False, "address"))
+    assert defined(layouts)["STRUCTS"] == {}
+    assert defined(layouts)["OWN"] == {
+        "x86_64": {"paint": (32, True, (*members, ("own", 24, 2, True, "")))},
+        "other": {"paint": (32, True, (*members, ("own", 24, 8, False, "")))},
+    }
+    assert generated(headers)[0] == [names, layouts]
 
 
 @pytest.mark.parametrize(
@@ -270,9 +394,10 @@ def test_generator(headers: Path) -> None:
         (("linux/colour.h", "linux/nowhere.h"), "No such file"),
         (('"COLOUR_MASK"', '"1"'), "not within their group's mask: SHADE_FULL"),
         (('folder = "two"', 'folder = "three"'), "has no three/asm"),
+        (("own", "gone"), "paint: struct paint has no gone"),
     ],
 )
 def test_generator_refuses(headers: Path, change: tuple[str, str], complaint: str) -> None:
-    text, said = generated(headers, DECLARATION.replace(*change))
-    assert not text
+    modules, said = generated(headers, DECLARATION.replace(*change))
+    assert not modules
     assert complaint in said

@@ -22,7 +22,7 @@ class Declared:
 
 @dataclass(frozen=True)
 class Struct:
-    """A struct's C type, and its members that are wanted; rest: strace shows that there are more; libc: as in Source."""
+    """A struct's C type, and the members that are wanted; rest: there are more; strace says so; libc: as in Source."""
 
     name: str
     type: str
@@ -149,5 +149,5 @@ def module(kernel: str, told: Mapping[str, Layouts]) -> str:
 def _entry(name: str, layout: Layout, indent: str) -> Iterator[str]:
     yield f"{indent}{quoted(name)}: ({layout.size}, {layout.rest}, ("
     for label, offset, size, signed, shown in layout.members:
-        yield f'{indent}    ({quoted(label)}, {offset}, {size}, {signed}, {quoted(shown) if shown else chr(34) * 2}),'
+        yield f"{indent}    ({quoted(label)}, {offset}, {size}, {signed}, {quoted(shown) if shown else chr(34) * 2}),"
     yield f"{indent})),"

@@ -138,12 +138,12 @@ STRUCTS: Mapping[str, Struct] = {
         ("cgid", 16, 4, False, ""),
     )),
     "itimerspec": (32, False, (
-        ("it_interval", 0, 16, False, "timespec"),
-        ("it_value", 16, 16, False, "timespec"),
+        ("it_interval", 0, 16, False, "struct timespec"),
+        ("it_value", 16, 16, False, "struct timespec"),
     )),
     "itimerval": (32, False, (
-        ("it_interval", 0, 16, False, "timeval"),
-        ("it_value", 16, 16, False, "timeval"),
+        ("it_interval", 0, 16, False, "struct timeval"),
+        ("it_value", 16, 16, False, "struct timeval"),
     )),
     "landlock_ruleset": (48, False, (
         ("handled_access_fs", 0, 8, False, "landlock_files"),
@@ -168,14 +168,14 @@ STRUCTS: Mapping[str, Struct] = {
         ("msg_flags", 48, 4, True, "message"),
     )),
     "message_queue": (120, True, (
-        ("msg_perm", 0, 48, False, "ipc_permission"),
+        ("msg_perm", 0, 48, False, "struct ipc_permission"),
         ("msg_qnum", 80, 8, False, ""),
         ("msg_qbytes", 88, 8, False, ""),
         ("msg_lspid", 96, 4, True, ""),
         ("msg_lrpid", 100, 4, True, ""),
     )),
     "messages": (64, False, (
-        ("msg_hdr", 0, 56, False, "message"),
+        ("msg_hdr", 0, 56, False, "struct message"),
         ("msg_len", 56, 4, False, ""),
     )),
     "mount_attribute": (32, False, (
@@ -239,14 +239,14 @@ STRUCTS: Mapping[str, Struct] = {
         ("sem_flg", 4, 2, True, "semaphore_flag"),
     )),
     "shared_memory": (112, True, (
-        ("shm_perm", 0, 48, False, "ipc_permission"),
+        ("shm_perm", 0, 48, False, "struct ipc_permission"),
         ("shm_segsz", 48, 8, False, ""),
         ("shm_cpid", 80, 4, True, ""),
         ("shm_lpid", 84, 4, True, ""),
         ("shm_nattch", 88, 8, False, ""),
     )),
     "sigevent": (64, True, (
-        ("sigev_value", 0, 8, False, "value"),
+        ("sigev_value", 0, 8, False, "struct value"),
         ("sigev_signo", 8, 4, True, "signal"),
         ("sigev_notify", 12, 4, True, "event_notification"),
     )),
@@ -360,7 +360,7 @@ STRUCTS: Mapping[str, Struct] = {
         ("constant", 48, 8, True, ""),
         ("precision", 56, 8, True, ""),
         ("tolerance", 64, 8, True, ""),
-        ("time", 72, 16, False, "timeval"),
+        ("time", 72, 16, False, "struct timeval"),
         ("tick", 88, 8, True, ""),
         ("ppsfreq", 96, 8, True, ""),
         ("jitter", 104, 8, True, ""),
@@ -383,8 +383,8 @@ STRUCTS: Mapping[str, Struct] = {
         ("tms_cstime", 24, 8, True, "hex"),
     )),
     "usage": (144, True, (
-        ("ru_utime", 0, 16, False, "timeval"),
-        ("ru_stime", 16, 16, False, "timeval"),
+        ("ru_utime", 0, 16, False, "struct timeval"),
+        ("ru_stime", 16, 16, False, "struct timeval"),
     )),
     "utimbuf": (16, False, (
         ("actime", 0, 8, True, ""),
@@ -407,10 +407,10 @@ OWN: Mapping[str, Mapping[str, Struct]] = {
     "x86_64": {
         "epoll": (12, False, (
             ("events", 0, 4, False, "epoll_event"),
-            ("data", 4, 8, False, "epoll_data"),
+            ("data", 4, 8, False, "struct epoll_data"),
         )),
         "semaphores": (104, False, (
-            ("sem_perm", 0, 48, False, "ipc_permission"),
+            ("sem_perm", 0, 48, False, "struct ipc_permission"),
             ("sem_otime", 48, 8, True, ""),
             ("sem_ctime", 64, 8, True, ""),
             ("sem_nsems", 80, 8, False, ""),
@@ -430,10 +430,10 @@ OWN: Mapping[str, Mapping[str, Struct]] = {
     "aarch64": {
         "epoll": (16, False, (
             ("events", 0, 4, False, "epoll_event"),
-            ("data", 8, 8, False, "epoll_data"),
+            ("data", 8, 8, False, "struct epoll_data"),
         )),
         "semaphores": (88, False, (
-            ("sem_perm", 0, 48, False, "ipc_permission"),
+            ("sem_perm", 0, 48, False, "struct ipc_permission"),
             ("sem_otime", 48, 8, True, ""),
             ("sem_ctime", 56, 8, True, ""),
             ("sem_nsems", 64, 8, False, ""),
@@ -453,10 +453,10 @@ OWN: Mapping[str, Mapping[str, Struct]] = {
     "riscv64": {
         "epoll": (16, False, (
             ("events", 0, 4, False, "epoll_event"),
-            ("data", 8, 8, False, "epoll_data"),
+            ("data", 8, 8, False, "struct epoll_data"),
         )),
         "semaphores": (88, False, (
-            ("sem_perm", 0, 48, False, "ipc_permission"),
+            ("sem_perm", 0, 48, False, "struct ipc_permission"),
             ("sem_otime", 48, 8, True, ""),
             ("sem_ctime", 56, 8, True, ""),
             ("sem_nsems", 64, 8, False, ""),
@@ -475,10 +475,10 @@ OWN: Mapping[str, Mapping[str, Struct]] = {
     "loongarch64": {
         "epoll": (16, False, (
             ("events", 0, 4, False, "epoll_event"),
-            ("data", 8, 8, False, "epoll_data"),
+            ("data", 8, 8, False, "struct epoll_data"),
         )),
         "semaphores": (88, False, (
-            ("sem_perm", 0, 48, False, "ipc_permission"),
+            ("sem_perm", 0, 48, False, "struct ipc_permission"),
             ("sem_otime", 48, 8, True, ""),
             ("sem_ctime", 56, 8, True, ""),
             ("sem_nsems", 64, 8, False, ""),
