@@ -186,7 +186,7 @@ class SymbolTable:
     and name in the table's order; the number looked up is ``(value >> shift) & mask``, all of it where
     mask is None; base: of flags, the names for some of their bits as a whole (``base.mask``; O_RDONLY among
     the flags of open), or for the number as a whole (PROT_NONE, 0). It goes first, and if it has a name its
-    bits are no flags any more.
+    bits are no flags any more. octal: bits without a name are permissions, and shown as such.
     """
 
     delimiter: str | None
@@ -194,6 +194,7 @@ class SymbolTable:
     shift: int = 0
     mask: int | None = None
     base: SymbolTable | None = None
+    octal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,9 +109,13 @@ def pack(layout: str, *values: int | bytes) -> bytes:
         ),
         (K.SIGINFO, bytes(48), "{}"),
         (K.UTSNAME, b"Linux".ljust(65, b"\0") + b"vm".ljust(325, b"\0"), '{sysname="Linux", nodename="vm", ...}'),
-        (K.MESSAGE, pack("q", 1) + b"text", '{1, "text"}'),
+        (K.MESSAGE, pack("q", 1) + b"text", '{mtype=1, mtext="text"}'),
         (K.SEMAPHORE_OPERATIONS, pack("Hhh", 0, -1, 0x1000), "[{sem_num=0, sem_op=-1, sem_flg=SEM_UNDO}]"),
-        (K.FILE_HANDLE, pack("Ii", 4, 1) + b"\1\2\3\4rest", "{handle_bytes=4, handle_type=0x1, f_handle=0x01020304}"),
+        (
+            K.FILE_HANDLE,
+            pack("Ii", 4, 1) + b"\1\2\3\4rest",
+            r'{handle_bytes=4, handle_type=1, f_handle="\x01\x02\x03\x04"}',
+        ),
         (
             K.CAPABILITY_DATA,
             pack("IIIIII", 1, 3, 0, 0, 1 << 8, 0),
@@ -196,6 +200,41 @@ def test_words_that_depend(kind: PayloadKind, data: bytes, others: Mapping[str, 
 )
 def test_what_is_cut_is_marked(kind: PayloadKind, data: bytes, whole: int, text: str) -> None:
     assert words(kind, data, whole=whole) == text
+
+
+HEADER = pack("QIxxxxQQQQi4x", 0x9000, 16, 0x9100, 2, 0, 0, 0)
+PIECES = pack("QQQQ", 0x1000, 5, 0x2000, 4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "whole", "others", "text"),
+    [
+        (K.IOVEC, PIECES + b"helloworl", 32, {}, '[{iov_base="hello", iov_len=5}, {iov_base="worl", iov_len=4}]'),
+        (K.IOVEC, PIECES + b"hellow", 32, {}, '[{iov_base="hello", iov_len=5}, {iov_base="w"..., iov_len=4}]'),
+        (K.IOVEC, PIECES + b"hel", 32, {}, '[{iov_base="hel"..., iov_len=5}, {iov_base=0x2000, iov_len=4}]'),
+        (K.IOVEC, PIECES + b"hel", 32, {"ret": 3}, '[{iov_base="hel", iov_len=5}, {iov_base="", iov_len=4}]'),
+        (K.IOVEC, PIECES, 32, {}, "[{iov_base=0x1000, iov_len=5}, {iov_base=0x2000, iov_len=4}]"),
+        (K.IOVEC, PIECES, 64, {}, "[{iov_base=0x1000, iov_len=5}, {iov_base=0x2000, iov_len=4}, ...]"),
+        (
+            K.MSGHDR,
+            HEADER,
+            56,
+            {},
+            "{msg_name=0x9000, msg_namelen=16, msg_iov=0x9100, msg_iovlen=2, msg_controllen=0, msg_flags=0}",
+        ),
+        (
+            K.MSGHDR,
+            HEADER + SOCKADDR_IN + PIECES + b"hello",
+            56,
+            {},
+            '{msg_name={sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")}, msg_namelen=16, '
+            'msg_iov=[{iov_base="hello", iov_len=5}, {iov_base=0x2000, iov_len=4}], msg_iovlen=2, msg_controllen=0, '
+            "msg_flags=0}",
+        ),
+    ],
+)
+def test_pieces_of_memory(kind: PayloadKind, data: bytes, whole: int, others: Mapping[str, int], text: str) -> None:
+    assert words(kind, data, whole=whole, others=others) == text
 
 
 def test_machines_differ() -> None:

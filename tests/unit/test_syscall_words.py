@@ -34,7 +34,7 @@ from tpkit.syscall_words.results import result_display, result_groups, result_ta
 IN_STRUCTS = {
     *(shown for name in (STRUCTS, *OWN_STRUCTS.values()) for _, _, members in name.values() for *_, shown in members),
     *"file_type special_time handler sender trace_event capability child_code fault_code bus_code".split(),
-    *"instruction_code arithmetic_code trap_code poll_code call_code".split(),
+    *"instruction_code arithmetic_code trap_code poll_code call_code filter_action".split(),
 } & set(NAMES)
 
 GENERATOR = Path(__file__).parents[2] / "tools" / "syscall-tables"
@@ -59,6 +59,9 @@ def table(argument: str, ctype: str, machine: str = "x86_64") -> SymbolTable | N
         ("openat.flags", "int", 0x40000000, "O_RDONLY|0x40000000"),
         ("openat.flags", "int", -0x80000000, "O_RDONLY|0x80000000"),
         ("access.mode", "int", 0, "F_OK"),
+        ("mknod.mode", "umode_t", 0o020644, "S_IFCHR|0644"),
+        ("mknod.mode", "umode_t", 0o644, None),
+        ("shmget.shmflg", "int", 0o1600, "IPC_CREAT|0600"),
         ("access.mode", "int", 6, "W_OK|R_OK"),
         ("mmap.prot", "unsigned long", 0, "PROT_NONE"),
         ("mmap.prot", "unsigned long", 3, "PROT_READ|PROT_WRITE"),

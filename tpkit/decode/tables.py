@@ -25,14 +25,15 @@ def namer(table: SymbolTable) -> Namer:
 def name_of(table: SymbolTable, value: int) -> str | None:
     """``A|B`` or one name, None for a value without a name; value: of flags, the bits as an unsigned number.
 
-    Bits without a name stay visible, as one hexadecimal number at the end.
+    Bits without a name stay visible, as one number at the end: hexadecimal, or octal as permissions are.
     """
     if table.delimiter is None:
         return dict(table.symbols).get(_looked_up(table, value))
     words, number = _flags(table, _looked_up(table, value))
     if not words:
         return None
-    return table.delimiter.join([*words, hex(number)] if number else words)
+    rest = f"0{number:03o}" if table.octal else hex(number)
+    return table.delimiter.join([*words, rest] if number else words)
 
 
 def _flags(table: SymbolTable, number: int) -> tuple[list[str], int]:

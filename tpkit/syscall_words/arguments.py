@@ -27,6 +27,7 @@ _GROUPS: Mapping[str, str] = {
     "at_remove": "unlinkat.flag",
     "at_handle": "name_to_handle_at.flag",
     "at_execute": "execveat.flags",
+    "file_mode": "mknod.mode mknodat.mode",
     "at_mount": "mount_setattr.flags",
     "at_statx": "statx.flags",
     "statx": "statx.mask",

@@ -102,7 +102,7 @@ STRUCTS: Mapping[str, Struct] = {
     )),
     "file_handle": (8, False, (
         ("handle_bytes", 0, 4, False, ""),
-        ("handle_type", 4, 4, True, "hex"),
+        ("handle_type", 4, 4, True, ""),
     )),
     "filter_program": (16, False, (
         ("len", 0, 2, False, ""),
@@ -157,6 +157,13 @@ STRUCTS: Mapping[str, Struct] = {
     "linger": (8, False, (
         ("l_onoff", 0, 4, True, ""),
         ("l_linger", 4, 4, True, ""),
+    )),
+    "lock_found": (32, False, (
+        ("l_type", 0, 2, True, "lock_type"),
+        ("l_whence", 2, 2, True, "whence"),
+        ("l_start", 8, 8, True, ""),
+        ("l_len", 16, 8, True, ""),
+        ("l_pid", 24, 4, True, ""),
     )),
     "message": (56, False, (
         ("msg_name", 0, 8, False, "address"),

@@ -14,11 +14,25 @@ from enum import Enum
 from tpkit.model import Field, TracepointId
 from tpkit.syscall_words.layouts import OWN, STRUCTS
 
+MOST_PIECES = 16
+MOST_NAME = 128  # struct sockaddr_storage
+
 _MACHINE = "x86_64"
 
 
 class PayloadKind(Enum):
-    """What the bytes are. Values: a struct of ``layouts``, ``struct[]`` for several, or words of our own."""
+    """What the bytes are. Values: a struct of ``layouts``, ``struct[]`` for several, or words of our own.
+
+    Three have addresses in them, and may have what those lead to behind them:
+
+    - STRINGS: an array of addresses, which itself isn't part of the payload; the strings, each with its zero.
+    - IOVEC: the array (no more than MOST_PIECES), then the pieces' bytes, one behind the other, as far as there is
+      room; when the call returns no more than it read.
+    - MSGHDR: the struct; if ``msg_name`` isn't NULL ``msg_namelen`` bytes of it, no more than MOST_NAME; then what an
+      IOVEC has, of ``msg_iov``.
+
+    The length of an IOVEC is that of its array, and of a MSGHDR that of the struct, whatever follows.
+    """
 
     BUFFER = "bytes"
     STRING = "a string up to its zero"
@@ -51,7 +65,7 @@ class PayloadKind(Enum):
     OLD_DIRENTS = "entries of a directory, as getdents has them"
     OPEN_HOW = "open_how"
     FILE_HANDLE = "a struct file_handle and the handle"
-    IOVEC = "iovec[]"
+    IOVEC = "pieces of memory"
     MOUNT_ATTRIBUTE = "mount_attribute"
     CACHED_RANGE = "cached_range"
     CACHED_PAGES = "cached_pages"
@@ -92,7 +106,7 @@ class PayloadKind(Enum):
     # sockets
     SOCKADDR = "a struct sockaddr"
     SOCKET_OPTION = "a socket's option"
-    MSGHDR = "message"
+    MSGHDR = "a message of pieces of memory"
     MSGHDRS = "messages[]"
 
 
@@ -203,8 +217,7 @@ _EXIT: _Table = {
     _K.INT: (
         "getresuid.ruidp getresuid.euidp getresuid.suidp getresgid.rgidp getresgid.egidp getresgid.sgidp "
         "getcpu.cpup getcpu.nodep sched_getparam.param timer_create.created_timer_id name_to_handle_at.mnt_id "
-        "accept.upeer_addrlen accept4.upeer_addrlen getsockname.usockaddr_len getpeername.usockaddr_len "
-        "recvfrom.addr_len getsockopt.optlen mq_timedreceive.u_msg_prio"
+        "mq_timedreceive.u_msg_prio"
     ),
     _K.INTS: "pipe.fildes pipe2.fildes socketpair.usockvec getgroups.grouplist:=0",
     _K.OFFSET: "time.tloc get_robust_list.len_ptr",
@@ -248,6 +261,10 @@ _EXIT: _Table = {
     _K.MSGHDRS: "recvmmsg.mmsg:=",
 }
 _BOTH: _Table = {
+    _K.INT: (
+        "accept.upeer_addrlen accept4.upeer_addrlen getsockname.usockaddr_len getpeername.usockaddr_len "
+        "recvfrom.addr_len getsockopt.optlen"
+    ),
     _K.FCNTL: "fcntl.arg",
     _K.IOCTL: "ioctl.arg",
     _K.PRCTL: "prctl.arg2",
@@ -275,6 +292,8 @@ _SIZES: Mapping[PayloadKind, int] = {
     _K.DIRENTS: 512,
     _K.OLD_DIRENTS: 512,
     _K.FILE_HANDLE: 8 + 128,  # MAX_HANDLE_SZ of include/linux/exportfs.h
+    _K.IOVEC: 16 * MOST_PIECES,
+    _K.MSGHDR: 56,
     _K.FCNTL: 32,  # a struct flock
     _K.IOCTL: 64,
     _K.SIGSET: 8,  # _NSIG of asm/signal.h is 64 on all our machines
@@ -288,11 +307,11 @@ _SIZES: Mapping[PayloadKind, int] = {
     _K.MESSAGE_QUEUE: 120,
     _K.MESSAGE: 0,
     _K.NEW_QUEUE: 32,
-    _K.SOCKADDR: 128,  # struct sockaddr_storage
+    _K.SOCKADDR: MOST_NAME,
     _K.SOCKET_OPTION: 64,
 }
 _MANY = 16  # structs of several
-_UNITS: Mapping[PayloadKind, int] = {_K.INTS: 4}
+_UNITS: Mapping[PayloadKind, int] = {_K.INTS: 4, _K.IOVEC: 16}
 _EXTRA: Mapping[PayloadKind, int] = {_K.MESSAGE: 8}  # struct msgbuf of msgop(2): a long before the text
 _FIXED: Mapping[str, int] = {
     "pipe.fildes": 8,

@@ -11,6 +11,9 @@ from tpkit.syscall_words.arguments import group_of
 from tpkit.syscall_words.names import BASES, FLAGS, MASKS, NAMES, OWN, Names
 from tpkit.widths import Width, argument_width
 
+# Groups of flags among which permissions stand, as in a file's mode.
+_WITH_MODES = frozenset("file_mode ipc_get shared_get".split())
+
 # -1 where an unsigned argument means "none" or "leave as it is"; mmap's descriptor may come as 32 bits.
 _NONE: Names = ((-1, "-1"), (0xFFFF_FFFF, "-1"))
 
@@ -41,7 +44,8 @@ def _table(group: str, machine: str, width: Width) -> SymbolTable:
     base = SymbolTable(None, zero) if zero else None
     if group in BASES:
         base = _table(BASES[group], machine, width)
-    return SymbolTable("|", tuple(sorted((pair for pair in names if pair[0]), key=_flag_order)), base=base)
+    flags = tuple(sorted((pair for pair in names if pair[0]), key=_flag_order))
+    return SymbolTable("|", flags, base=base, octal=group in _WITH_MODES)
 
 
 def _names(group: str, machine: str) -> Names:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tpkit.decode.structs import dependent, entries, plain, shapes, signals, sockets
+from tpkit.decode.structs import dependent, entries, plain, shapes, signals, sockets, vectors
 from tpkit.decode.structs.given import Given, Shower
 from tpkit.syscall_words.payloads import PayloadKind as Kind
 from tpkit.syscall_words.payloads import struct_name
@@ -35,6 +35,8 @@ _SHOWERS: Mapping[Kind, Shower] = {
     Kind.CAPABILITY_DATA: plain.capabilities,
     Kind.MESSAGE: plain.message,
     Kind.SOCKADDR: sockets.address,
+    Kind.IOVEC: vectors.vector,
+    Kind.MSGHDR: vectors.message,
     Kind.SOCKET_OPTION: sockets.option,
     Kind.FUTEX_TIMEOUT: dependent.futex_timeout,
     Kind.FCNTL: dependent.fcntl,

@@ -12,7 +12,8 @@ from tpkit.widths import Width
 
 # Command -> the struct that it takes; a leading ``>`` for what only the kernel fills; ``int`` for one number.
 _FCNTL: Mapping[str, str] = {
-    **dict.fromkeys("F_GETLK F_SETLK F_SETLKW F_OFD_GETLK F_OFD_SETLK F_OFD_SETLKW".split(), "flock"),
+    **dict.fromkeys("F_SETLK F_SETLKW F_OFD_SETLK F_OFD_SETLKW".split(), "flock"),
+    **dict.fromkeys("F_GETLK F_OFD_GETLK".split(), "lock_found"),
     "F_SETOWN_EX": "owner",
     "F_GETOWN_EX": ">owner",
     "F_GET_RW_HINT": ">hex",
@@ -36,7 +37,7 @@ _PRCTL: Mapping[str, str] = {
     **dict.fromkeys("PR_GET_CHILD_SUBREAPER PR_GET_TSC PR_GET_UNALIGN PR_GET_FPEXC".split(), ">int"),
     "PR_GET_TID_ADDRESS": ">address",
 }
-_SECCOMP: Mapping[str, str] = {"SECCOMP_SET_MODE_FILTER": "filter_program"}
+_SECCOMP: Mapping[str, str] = {"SECCOMP_SET_MODE_FILTER": "filter_program", "SECCOMP_GET_ACTION_AVAIL": "action"}
 _SHARED: Mapping[str, str] = {"IPC_STAT": ">shared_memory", "IPC_SET": "shared_memory", "SHM_STAT": ">shared_memory"}
 _QUEUES: Mapping[str, str] = {"IPC_STAT": ">message_queue", "IPC_SET": "message_queue", "MSG_STAT": ">message_queue"}
 
@@ -133,5 +134,11 @@ _SHOWN: Mapping[str, Shower] = {
     "hex": lambda given: f"[{members.hexadecimal(members.unsigned(given.data[:8]))}]",
     "address": lambda given: plain.address(given.first(8)),
     "string": lambda given: members.text(given.data),
-    "signal": lambda given: f"[{members.named('signal', members.unsigned(given.data[:4]), 4, True, given.machine)}]",
+    "signal": lambda given: _named(given, "signal"),
+    "action": lambda given: _named(given, "filter_action"),
 }
+
+
+def _named(given: Given, group: str) -> str:
+    number = members.unsigned(given.data[:4])
+    return f"[{members.named(group, number, 4, False, given.machine)}]"

@@ -29,12 +29,13 @@ def old_directory(given: Given) -> str:
 
 
 def file_handle(given: Given) -> str:
-    """``{handle_bytes=8, handle_type=0x1, f_handle=0x…}``: open_by_handle_at(2)."""
+    r"""``{handle_bytes=8, handle_type=1, f_handle="\x0a…"}``: open_by_handle_at(2)."""
     words = shapes.parts(given, "file_handle")
     start = shapes.layout("file_handle", given.machine)[0]
     handle = given.data[start : start + unsigned(given.data[:4])]
     if len(words) == 2 and handle and given.succeeded:
-        words.append(f"f_handle=0x{handle.hex()}")
+        digits = "".join(f"\\x{byte:02x}" for byte in handle)
+        words.append(f'f_handle="{digits}"')
     return f"{{{', '.join(words)}}}"
 
 

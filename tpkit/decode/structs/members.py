@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
-from tpkit.decode.tables import name_of
+from tpkit.decode.tables import Namer, namer
 from tpkit.decode.text import quote
 from tpkit.decode.words import pointer
 from tpkit.syscall_words.tables import group_table
@@ -26,19 +27,23 @@ def value(data: bytes, signed: bool, shown: str, machine: str) -> str:
 
 def named(group: str, number: int, size: int, signed: bool, machine: str) -> str:
     """A number by its name, or its bits by theirs; size: in bytes."""
-    table = group_table(group, Width(size, signed), machine)
-    if table is None:
-        return str(number)
-    if table.delimiter is None:
-        return name_of(table, number) or str(number)
+    names, are_flags = _namer(group, size, signed, machine)
+    if not are_flags:
+        return names(number) or str(number)
     number &= (1 << size * 8) - 1
-    return name_of(table, number) or hexadecimal(number)
+    return names(number) or hexadecimal(number)
 
 
 def name(group: str, number: int, machine: str) -> str | None:
     """A number's name in a group of values, None where it has none."""
-    table = group_table(group, Width(8, True), machine)
-    return None if table is None else name_of(table, number)
+    return _namer(group, 8, True, machine)[0](number)
+
+
+@lru_cache(maxsize=512)
+def _namer(group: str, size: int, signed: bool, machine: str) -> tuple[Namer, bool]:
+    """What names a group's numbers, and whether they are flags."""
+    table = group_table(group, Width(size, signed), machine)
+    return (lambda _: None, False) if table is None else (namer(table), table.delimiter is not None)
 
 
 def unsigned(data: bytes) -> int:
@@ -58,11 +63,7 @@ def octal(number: int) -> str:
 
 def mode(number: int, machine: str) -> str:
     """``S_IFREG|0644``."""
-    table = group_table("file_type", Width(4, False), machine)
-    kind = table and name_of(table, number)
-    if table is None or kind is None or table.mask is None:
-        return octal(number)
-    return f"{kind}|{octal(number & ~table.mask)}"
+    return named("file_mode", number, 4, False, machine) if number > 0o7777 else octal(number)
 
 
 def device(number: int) -> str:

@@ -82,11 +82,11 @@ def capabilities(given: Given) -> str:
 
 
 def message(given: Given) -> str:
-    """``{1, "text"}``: struct msgbuf of msgop(2)."""
+    """``{mtype=1, mtext="text"}``: struct msgbuf of msgop(2)."""
     if len(given.data) < 8:
         return buffer(given)
     kind = int.from_bytes(given.data[:8], "little", signed=True)
-    return f"{{{kind}, {quote(given.data[8:])}{'...' if given.is_cut else ''}}}"
+    return f"{{mtype={kind}, mtext={quote(given.data[8:])}{'...' if given.is_cut else ''}}}"
 
 
 def _capabilities(bits: int, machine: str) -> str:
