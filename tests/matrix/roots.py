@@ -70,19 +70,26 @@ class Userspace:
         """
         end = time.monotonic() + seconds
         root = self.cache / "roots" / f"{self.suite}.run"
-        _remove(root)  # of a run that was ended
         try:
-            self._copy_pristine(root, folder, end)
-            prepare(root)
-            self._step(["chroot", root, "update-ca-certificates"], folder / "certificates", end)
+            self.make(root, folder, end)
             shutil.copytree(self.copy, root / TREE[1:], symlinks=True)
             variables = environment(os.environ, root)
             for command in FRESH:
-                self._step(enter(root, folder, command, variables), folder / "-".join(command).replace("/", "-"), end)
-            self._step(enter(root, folder, guest, variables), folder / "console", end)
+                self.step(enter(root, folder, command, variables), folder / "-".join(command).replace("/", "-"), end)
+            self.step(enter(root, folder, guest, variables), folder / "console", end)
         finally:
             if self.stop is None or not self.stop.is_set():  # it takes half a minute, and the next run does it
                 shutil.rmtree(root, ignore_errors=True)
+
+    def make(self, root: Path, folder: Path, end: float) -> None:
+        """A machine without a checkout, in the place of what ``root`` was. Raises MatrixError.
+
+        folder: for the steps' words; end: on the monotonic clock, in seconds.
+        """
+        _remove(root)  # of a run that was ended
+        self._copy_pristine(root, folder, end)
+        prepare(root)
+        self.step(["chroot", root, "update-ca-certificates"], folder / "certificates", end)
 
     def _copy_pristine(self, root: Path, folder: Path, end: float) -> None:
         pristine = self.cache / "roots" / self.suite
@@ -93,11 +100,11 @@ class Userspace:
             part.parent.mkdir(exist_ok=True)
             packages = f"--include={','.join(PACKAGES)}"
             command: list[Argument] = ["debootstrap", "--variant=minbase", packages, self.suite, part, mirror()]
-            self._step([*OWN_MOUNTS, *command], folder / "debootstrap", end)  # it mounts /proc, and may be ended
+            self.step([*OWN_MOUNTS, *command], folder / "debootstrap", end)  # it mounts /proc, and may be ended
             part.rename(pristine)
-        self._step(["cp", "-a", pristine, root], folder / "cp", end)
+        self.step(["cp", "-a", pristine, root], folder / "cp", end)
 
-    def _step(self, command: Sequence[Argument], log: Path, end: float) -> None:
+    def step(self, command: Sequence[Argument], log: Path, end: float) -> None:
         """Run a command to its end. Raises MatrixError with its last words."""
         status = run_within(command, log, max(0, end - time.monotonic()), _ENVIRONMENT, self.stop)
         if status != 0:
