@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit live fuzz matrix setup clean
+.PHONY: help demo test lint unit live fuzz matrix bench setup clean
 
 BIN := .venv/bin
 # The tools import what is in .venv, not what the caller's environment points at.
@@ -59,6 +59,11 @@ matrix: ## (root) many kernels, each in a virtual machine; KERNEL=7.2 for one; a
 	$(need_root)
 	@tools/setup test
 	$(BIN)/python -m tests.matrix $(addprefix --kernel ,$(KERNEL)) $(MATRIX_OPTIONS)
+
+bench: ## (root) side by side with bpftrace, perf and strace; BENCH_OPTIONS=--quick for a short look
+	$(need_root)
+	@tools/setup bench
+	$(BIN)/python -m bench $(BENCH_OPTIONS)
 
 setup: ## (root) only the set-up: packages, .venv, tracefs
 	$(need_root)

@@ -12,6 +12,7 @@ from bench.tracers import Tracer
 from bench.trial import Shop, Trial, traced
 
 NEWEST = "bpftrace-newest"  # ratios are to this one, where it is there
+NEWEST_IN_BLOCKS = f"{NEWEST}:full"
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def measure(bench: Bench) -> Outcome:
                 times[tracer.name][warm].append(seconds)
     columns = (Column("cold, s", "{:.3f}"), Column("warm, s", "{:.3f}"))
     rows = {name: [median(cold), median(warm)] for name, (cold, warm) in times.items()}
-    notes = {t.name: "shows nothing before its end" for t in bench.tracers if t.live_command(0) is None}
+    notes = {t.name: "not live" for t in bench.tracers if t.live_command(0) is None}
     table = Table("Time to the first event", columns, rows, bench.base, notes)
     records = [{"tracer": name, "cold_s": cold, "warm_s": warm} for name, (cold, warm) in times.items()]
     return Outcome(NAME, (table,), records)

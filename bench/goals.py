@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bench import first_event, overhead, rates
-from bench.context import NEWEST
+from bench.context import NEWEST, NEWEST_IN_BLOCKS
 from bench.tables import Table, ratio
 from bench.tpkit_tracer import FORMS
 
@@ -36,17 +36,19 @@ def goals(tables: Mapping[str, Table]) -> list[Goal]:
     def value(measurement: str, tracer: str, column: int) -> float | None:
         return tables[measurement].value(tracer, column) if measurement in tables else None
 
-    def to_newest(measurement: str, tracer: str, column: int) -> float | None:
-        return ratio(value(measurement, tracer, column), value(measurement, NEWEST, column))
+    def to_newest(measurement: str, tracer: str, column: int, newest: str = NEWEST) -> float | None:
+        return ratio(value(measurement, tracer, column), value(measurement, newest, column))
 
     batch = _most(value(rates.NAME, name, rates.RATE) for name in BATCH)
     added = to_newest(overhead.NAME, TEXT, overhead.ADDED)
     text = to_newest(rates.NAME, TEXT, rates.RATE)
+    in_blocks = to_newest(rates.NAME, TEXT, rates.RATE, NEWEST_IN_BLOCKS)
     cold, warm = (to_newest(first_event.NAME, TEXT, column) for column in (first_event.COLD, first_event.WARM))
     return [
         Goal("overhead, text, flat out / newest bpftrace's <= 0.5", added, 0.5, at_most=True),
         Goal("lossless rate, best batch form >= 1,000,000/s", batch, 1_000_000),
         Goal("lossless rate, text / newest bpftrace's >= 5", text, 5),
+        Goal("lossless rate, text / newest bpftrace's with -B full >= 5", in_blocks, 5),
         Goal("lossless rate, text >= 500,000/s (aim)", value(rates.NAME, TEXT, rates.RATE), 500_000),
         Goal("lossless rate, JSON lines >= 250,000/s", value(rates.NAME, JSON, rates.RATE), 250_000),
         Goal("first event, cold / newest bpftrace's <= 1", cold, 1, at_most=True),

@@ -17,17 +17,18 @@ _EVENT = f"syscalls:{load.EVENT}"
 
 
 class Bpftrace(Tracer):
-    """bpftrace's printf; into a file with full buffering, which is its fastest, live as it comes.
+    """bpftrace's printf, as it comes but for the size of strings.
 
-    Its buffers are as it comes, too.
+    With ``-B full`` it writes blocks instead of lines, which is its fastest, and then it isn't live.
     """
 
     first_rate = 50_000
     writes_stdout = True
     ends_with_target = False  # -p is for USDT probes
 
-    def __init__(self, name: str, program: Sequence[str]) -> None:
+    def __init__(self, name: str, program: Sequence[str], *, in_blocks: bool = False) -> None:
         self.name = name
+        self._in_blocks = in_blocks
         self._program = tuple(program)
         self.version = version_of([*self._program, "--version"], r"v(\d[\w.]*)")
         old = tuple(map(int, self.version.split(".")[:2])) < (0, 18)
@@ -38,10 +39,10 @@ class Bpftrace(Tracer):
         return f'tracepoint:{_EVENT} /pid == {pid}/ {{ printf("%d %s %d %s %d\\n", {fields}); }}'
 
     def command(self, pid: int, files: Files) -> Sequence[str]:  # noqa: ARG002
-        return [*self._program, "-B", "full", "-e", self._script(pid)]
+        return [*self._program, *(["-B", "full"] if self._in_blocks else []), "-e", self._script(pid)]
 
-    def live_command(self, pid: int) -> Sequence[str]:
-        return [*self._program, "-e", self._script(pid)]
+    def live_command(self, pid: int) -> Sequence[str] | None:
+        return None if self._in_blocks else [*self._program, "-e", self._script(pid)]
 
     def environment(self) -> Mapping[str, str]:
         """The first is known to 0.17, the second to newer ones."""
@@ -124,7 +125,9 @@ class PerfRecord(Tracer):
         lines = files.folder / "lines"
         with lines.open("wb") as target:
             command = [self._perf, "script", "-i", str(files.output)]
-            subprocess.run(command, stdin=subprocess.DEVNULL, stdout=target, stderr=subprocess.DEVNULL, check=False)
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=target, stderr=subprocess.PIPE, check=False)
+        if done.returncode:
+            raise TracerFailed(f"perf script failed: {done.stderr.decode(errors='replace')[-300:]}")
         return by_dfd(lines, made)
 
     def reported_loss(self, files: Files) -> int | None:

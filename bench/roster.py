@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench import newest, tpkit_tracer
-from bench.context import NEWEST
+from bench.context import NEWEST, NEWEST_IN_BLOCKS
 from bench.errors import BenchError, TracerFailed
 from bench.peers import Bpftrace, PerfRecord, PerfTrace, Strace
 from bench.progress import shout
@@ -42,14 +42,20 @@ def gather(
         return (not wanted or bool(names & set(wanted))) and not names & set(without)
 
     found: list[Tracer] = []
-    if is_wanted(NEWEST):
-        found += _newest(root, folder, held)
+    if is_wanted(NEWEST) or is_wanted(NEWEST_IN_BLOCKS):
+        found += [each for each in _newest(root, folder, held) if is_wanted(each.name)]
     for name, program, variable, make in _PEERS:
         if is_wanted(name):
             found += _peer(name, os.environ.get(variable) or program, make)
     forms = tpkit_tracer.all_forms(tpkit_tracer.beside_this_python())
     found += [form for form in forms if is_wanted(form.name)]
-    known = {NEWEST, "tpkit", *(peer[0] for peer in _PEERS), *(f"tpkit:{form.name}" for form in tpkit_tracer.FORMS)}
+    known = {
+        NEWEST,
+        NEWEST_IN_BLOCKS,
+        "tpkit",
+        *(peer[0] for peer in _PEERS),
+        *(f"tpkit:{form.name}" for form in tpkit_tracer.FORMS),
+    }
     unknown = sorted({*wanted, *without} - known)
     if unknown:
         raise BenchError(f"no tracer {', '.join(unknown)}; there are {', '.join(sorted(known))}")
@@ -73,7 +79,8 @@ def _peer(name: str, program: str, make: Callable[[str], Tracer]) -> list[Tracer
 def _newest(root: Path | None, folder: Path, held: ExitStack) -> list[Tracer]:
     try:
         place = root or newest.made_root(newest.cache_folder())
-        return [Bpftrace(NEWEST, [*held.enter_context(newest.entered(place, folder)), "bpftrace"])]
+        program = [*held.enter_context(newest.entered(place, folder)), "bpftrace"]
+        return [Bpftrace(NEWEST, program), Bpftrace(NEWEST_IN_BLOCKS, program, in_blocks=True)]
     except (MatrixError, TracerFailed, OSError) as failure:
         shout(f"{NEWEST} is skipped: {failure}")
         return []
