@@ -55,6 +55,8 @@ def entered(root: Path, folder: Path) -> Iterator[list[str]]:
 
     folder: any, it is mounted in there too. Raises OSError when the root can't be entered.
     """
+    if not (root / "bin/sh").exists():
+        raise OSError(f"{root} is no root of a system: it has no /bin/sh")
     (root / roots.TREE[1:]).mkdir(parents=True, exist_ok=True)
     hold = ("/bin/sh", "-c", "echo entered; exec sleep infinity")
     command = [str(word) for word in roots.enter(root, folder, hold, roots.environment({}, root))]
@@ -62,7 +64,7 @@ def entered(root: Path, folder: Path) -> Iterator[list[str]]:
         try:
             assert holder.stdout is not None
             if holder.stdout.readline() != b"entered\n":
-                raise OSError(f"{root} can't be entered: no root of a system with /bin/sh?")
+                raise OSError(f"{root} can't be entered: see mount's words above")
             yield ["nsenter", f"--mount=/proc/{holder.pid}/ns/mnt", "--"]
         finally:
             holder.kill()

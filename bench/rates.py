@@ -41,7 +41,8 @@ def _search(bench: Bench, tracer: Tracer, trials: list[Trial]) -> Found:
             trial = traced(bench.shop, tracer, rate, seconds)
             trials.append(trial)
             say(f"  {rate:>9,}/s: {trial.load.events:,} made, {trial.lost:,} lost, {trial.reported_loss} reported")
-            return Attempt(rate, trial.load.rate, trial.is_lossless)
+            share = trial.delivered.events / max(1, trial.load.events)
+            return Attempt(rate, trial.load.rate, trial.is_lossless, share)
 
         return attempt
 

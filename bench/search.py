@@ -12,11 +12,12 @@ REACHED = 0.95  # of the wanted rate: below that the tracer has slowed the load 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One measurement. wanted, achieved: events per second."""
+    """One measurement. wanted, achieved: events per second; share: of the events made that have arrived, up to 1."""
 
     wanted: int
     achieved: float
     lossless: bool
+    share: float = 1
 
     @property
     def is_saturated(self) -> bool:
@@ -42,7 +43,8 @@ Measure = Callable[[int], Attempt]
 def highest_rate(measure: Measure, first: int, resolution: float, confirm: Measure | None = None) -> Found:
     """Search from ``first`` on, until the bounds are within ``resolution`` (1.1: 10 %) of each other.
 
-    confirm: a longer measurement; where it loses, the next lower rate (by ``resolution``) is tried.
+    confirm: a longer measurement, which has the last word: in a short one, buffers may carry what would be lost.
+    Where it loses, the search goes on with it, below.
     """
     attempts: list[Attempt] = []
 
@@ -59,14 +61,16 @@ def highest_rate(measure: Measure, first: int, resolution: float, confirm: Measu
 
 
 def _confirmed(attempt: Callable[[float], Attempt], rate: float, resolution: float) -> Attempt | None:
-    """The first lossless attempt from ``rate`` downwards."""
+    """The fastest lossless attempt up to ``rate``. Where one loses, what has arrived tells how far to go down."""
+    loses = math.inf
     while True:
         now = attempt(rate)
         if now.lossless:
-            return now
+            return _bisected(attempt, now, loses, resolution)
         if now.wanted <= LOWEST:
             return None
-        rate /= resolution
+        loses = now.wanted
+        rate *= min(now.share, 1 / resolution)
 
 
 def _bounds(attempt: Callable[[float], Attempt], first: int) -> tuple[Attempt | None, float]:

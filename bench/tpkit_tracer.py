@@ -34,7 +34,6 @@ FORMS = (
     Form("json"),
     Form("csv"),
     Form("raw", is_batch=True, first_rate=500_000),
-    Form("npy", is_batch=True, first_rate=500_000),
     Form("arrow", is_batch=True, first_rate=500_000),
 )
 

@@ -112,11 +112,11 @@ class TestSearch:
 
         def confirm(rate: int) -> Attempt:
             confirmed.append(rate)
-            return Attempt(rate, rate, rate <= sustained)
+            return Attempt(rate, rate, rate <= sustained, share=min(1, 0.9 * sustained / rate))
 
         found = highest_rate(lambda rate: Attempt(rate, rate, rate <= carried_by_the_buffer), 100_000, 1.1, confirm)
         assert sustained / 1.1 <= found.rate <= sustained
-        assert confirmed == sorted(confirmed, reverse=True)
+        assert len(confirmed) <= 4
 
     def test_a_measurement_that_never_confirms(self) -> None:
         def confirm(rate: int) -> Attempt:
