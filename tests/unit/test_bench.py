@@ -116,7 +116,7 @@ class TestSearch:
 
         found = highest_rate(lambda rate: Attempt(rate, rate, rate <= carried_by_the_buffer), 100_000, 1.1, confirm)
         assert sustained / 1.1 <= found.rate <= sustained
-        assert len(confirmed) <= 4
+        assert len(confirmed) <= 6
 
     def test_a_measurement_that_never_confirms(self) -> None:
         def confirm(rate: int) -> Attempt:
