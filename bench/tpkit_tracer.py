@@ -33,8 +33,7 @@ FORMS = (
     Form("text"),
     Form("json"),
     Form("csv"),
-    Form("raw", is_batch=True, first_rate=500_000),
-    Form("arrow", is_batch=True, first_rate=500_000),
+    Form("records", is_batch=True, first_rate=500_000),
 )
 
 

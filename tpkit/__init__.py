@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 from tpkit.version import __version__
 
 if TYPE_CHECKING:
+    from tpkit.batch import Batch
     from tpkit.codegen.bcc import generate_bcc
     from tpkit.context import Access, access, accesses
     from tpkit.description import Description, describe_event
     from tpkit.errors import (
         AttachError,
         BccNotFound,
+        CommandError,
         CompileError,
         EventNotFound,
         FilterError,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
         LoadError,
         PrivilegeError,
         ProbeError,
+        RecordingError,
         SinkError,
         ToolError,
         TpkitError,
@@ -44,12 +47,13 @@ if TYPE_CHECKING:
     from tpkit.filters.grammar import parse_filter
     from tpkit.filters.tree import Filter
     from tpkit.format_parser import parse_event, parse_format
+    from tpkit.ledger import Account, Cause, Ledger, Loss
     from tpkit.model import CType, EventFormat, Field, TracepointId
-    from tpkit.program import Probe, ProbeSpec, Program
-    from tpkit.record import Batch, RecordLayout
+    from tpkit.program import Call, Hook, ProbeSpec, Program
+    from tpkit.record import RecordLayout
     from tpkit.runtime.bcc_runtime import BccRuntime
     from tpkit.runtime.replay import ReplayRuntime
-    from tpkit.runtime.session import Delivery, Session, Totals
+    from tpkit.runtime.session import Delivery, Session
     from tpkit.tracefs import Tracefs
 
 _HOMES = {
@@ -59,6 +63,7 @@ _HOMES = {
     "tpkit.errors": (
         "AttachError",
         "BccNotFound",
+        "CommandError",
         "CompileError",
         "EventNotFound",
         "FilterError",
@@ -69,6 +74,7 @@ _HOMES = {
         "LoadError",
         "PrivilegeError",
         "ProbeError",
+        "RecordingError",
         "SinkError",
         "ToolError",
         "TpkitError",
@@ -82,22 +88,28 @@ _HOMES = {
     "tpkit.filters.tree": ("Filter",),
     "tpkit.format_parser": ("parse_event", "parse_format"),
     "tpkit.model": ("CType", "EventFormat", "Field", "TracepointId"),
-    "tpkit.program": ("Probe", "ProbeSpec", "Program"),
-    "tpkit.record": ("Batch", "RecordLayout"),
+    "tpkit.ledger": ("Account", "Cause", "Ledger", "Loss"),
+    "tpkit.program": ("Call", "Hook", "ProbeSpec", "Program"),
+    "tpkit.batch": ("Batch",),
+    "tpkit.record": ("RecordLayout",),
     "tpkit.runtime.bcc_runtime": ("BccRuntime",),
     "tpkit.runtime.replay": ("ReplayRuntime",),
-    "tpkit.runtime.session": ("Delivery", "Session", "Totals"),
+    "tpkit.runtime.session": ("Delivery", "Session"),
     "tpkit.tracefs": ("Tracefs",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Access",
+    "Account",
     "AttachError",
     "Batch",
     "BccNotFound",
     "BccRuntime",
     "CType",
+    "Call",
+    "Cause",
+    "CommandError",
     "CompileError",
     "Delivery",
     "Description",
@@ -108,20 +120,22 @@ __all__ = [
     "FilterError",
     "FormatError",
     "GenerateError",
+    "Hook",
     "InvalidName",
     "KernelUnsupported",
+    "Ledger",
     "LoadError",
+    "Loss",
     "PrivilegeError",
-    "Probe",
     "ProbeError",
     "ProbeSpec",
     "Program",
     "RecordLayout",
+    "RecordingError",
     "ReplayRuntime",
     "Session",
     "SinkError",
     "ToolError",
-    "Totals",
     "TpkitError",
     "Tracefs",
     "TracefsEmpty",

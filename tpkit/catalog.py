@@ -49,7 +49,7 @@ class Catalog:
     def events(self, events: Iterable[TracepointId]) -> list[EventFormat]:
         """Their formats, in the same order, from the cache where it holds them. Raises as ``event`` does.
 
-        Once all of the kernel's events have been parsed, they are kept for the next time.
+        What has been parsed is kept for the next time.
         """
         wanted = list(events)
         state = self._state() if self._cache is not None else None
@@ -59,8 +59,8 @@ class Catalog:
         if found is None:
             found = self._parsed(wanted)
             # An event may have come anew while its format was read.
-            if set(wanted).issuperset(self.ids()) and self._state() == state:
-                self._cache.save(state, found)
+            if self._state() == state:
+                self._cache.add(state, found)
         return found
 
     def _parsed(self, events: Sequence[TracepointId]) -> list[EventFormat]:

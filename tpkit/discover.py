@@ -11,7 +11,8 @@ import difflib
 import fnmatch
 import re
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from tpkit.errors import EventNotFound, InvalidName, ToolError, UsageError
 from tpkit.host import clean_environment, find_tool, install_command
@@ -64,6 +65,77 @@ def resolve(events: Iterable[TracepointId], names: Sequence[str]) -> list[Tracep
         else:
             chosen.update(dict.fromkeys(found))
     return list(chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Events that are meant by themselves, and system calls (``syscalls:unlinkat``) of which both are meant as one."""
+
+    events: tuple[TracepointId, ...]
+    calls: tuple[TracepointId, ...]
+
+
+def resolve_calls(events: Iterable[TracepointId], names: Sequence[str], *, pair: bool | None = None) -> Chosen:
+    """As ``resolve``; a system call's own name (``unlinkat``, ``syscalls:unlinkat``) is the call as a whole.
+
+    pair: whether the entry and the return of a call are one where both are meant; None: where a pattern means both,
+    and not where each has been named. Raises as ``resolve`` does.
+    """
+    known = sorted(events, key=str)
+    there = set(known)
+    calls = {call_of(event): event for event in known if event.is_syscall_enter}
+    chosen: dict[TracepointId, None] = {}
+    for part in _parts(names):
+        matches = _name_matcher(part)
+        found = list(filter(matches, known))
+        if part.startswith("!"):
+            chosen = {each: None for each in chosen if not any(map(matches, _names_of(each, calls)))}
+            continue
+        if not found:
+            found = list(filter(matches, calls))
+            if pair is False:
+                found = [each for call in found for each in both_halves(call) if each in there]
+        elif pair or (pair is None and _is_pattern(part)):
+            found = _paired(found, calls, alone=not pair)
+        if not found:
+            raise not_found(known, part)
+        chosen.update(dict.fromkeys(found))
+    return Chosen(tuple(e for e in chosen if e not in calls), tuple(e for e in chosen if e in calls))
+
+
+def call_of(event: TracepointId) -> TracepointId:
+    """The system call that an entry or a return is of."""
+    return TracepointId(event.category, str(event.syscall))
+
+
+def both_halves(call: TracepointId) -> tuple[TracepointId, TracepointId]:
+    """The names of a call's entry and return."""
+    return TracepointId(call.category, f"sys_enter_{call.name}"), TracepointId(call.category, f"sys_exit_{call.name}")
+
+
+def _names_of(chosen: TracepointId, calls: Collection[TracepointId]) -> tuple[TracepointId, ...]:
+    """By which an event or a call can be excluded: a call by its halves too, a half by its call."""
+    if chosen in calls:
+        return (chosen, *both_halves(chosen))
+    return (chosen,) if chosen.syscall is None else (chosen, call_of(chosen))
+
+
+def _paired(
+    found: Sequence[TracepointId], calls: Mapping[TracepointId, TracepointId], *, alone: bool
+) -> list[TracepointId]:
+    """Calls in the place of their events; alone: events whose other half wasn't found stay what they are."""
+    names = set(found)
+    paired: dict[TracepointId, None] = {}
+    for event in found:
+        call = call_of(event) if event.syscall is not None else None
+        whole = call in calls and not (alone and not names.issuperset(both_halves(call) if call else ()))
+        paired[call if call is not None and whole else event] = None
+    return list(paired)
+
+
+def _is_pattern(part: str) -> bool:
+    """Whether a name may mean many: a glob, or a category alone."""
+    return _GLOB.search(part) is not None or _split(part) is None
 
 
 def not_found(events: Iterable[TracepointId], wanted: str, *, regex: bool = False) -> EventNotFound:

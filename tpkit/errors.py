@@ -19,7 +19,9 @@
     │   ├── AttachError
     │   ├── PrivilegeError       names the missing capability
     │   └── KernelUnsupported    the kernel lacks a feature, or forbids it
-    └── SinkError                the output can't be written
+    ├── CommandError             the command to be traced can't be run (exit status 126 or 127, as shells have it)
+    ├── SinkError                the output can't be written; carries how many events are
+    └── RecordingError           recorded events that can't be read
 
 An error says what happened (``what``), where (``where``: a path, an event, an option) and what to do
 next (``remedy``). ``details`` holds foreign words (a compiler's, the verifier's), which are shown
@@ -29,7 +31,6 @@ behind ours and never instead of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 from unicodedata import combining, east_asian_width
 
 
@@ -40,7 +41,7 @@ class TpkitError(Exception):
     user can do next; details: another program's own words, possibly of many lines.
     """
 
-    exit_status: ClassVar[int] = 1
+    exit_status: int = 1
 
     def __init__(
         self,
@@ -198,5 +199,23 @@ class KernelUnsupported(ProbeError):
     """The running kernel lacks a feature that is needed, or forbids its use."""
 
 
+class CommandError(TpkitError):
+    """The command that was to be traced isn't there, or can't be run."""
+
+    def __init__(self, what: str, *, where: str, exit_status: int = 1) -> None:
+        super().__init__(what, where=where, remedy="is its name right, and may you run it?")
+        self.exit_status = exit_status
+
+
 class SinkError(TpkitError):
-    """The output can't be written (no space, no permission, an existing file)."""
+    """The output can't be written (no space, no permission, an existing file).
+
+    written: how many of the events that were handed over then are wholly written; done: how many bytes.
+    """
+
+    written = 0
+    done = 0
+
+
+class RecordingError(TpkitError):
+    """A file of recorded events that isn't one, was damaged, or ends too early."""

@@ -11,15 +11,13 @@ from __future__ import annotations
 import gc
 import json
 import os
-import pwd
-import stat
-import time
 from binascii import crc32
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tpkit.cache_folder import CacheFolder, Unusable
 from tpkit.model import (
     MAX_FILE,
     MAX_LINE,
@@ -33,7 +31,6 @@ from tpkit.model import (
     TracepointId,
 )
 
-FOLDER_OF_ROOT = Path("/var/cache/tpkit")
 FILE = "formats.json"
 MAX_BYTES = 16 << 20  # the 2,323 events of a Linux 6.18 take 0.7 MiB
 
@@ -42,7 +39,6 @@ MAX_DIMENSION = (1 << 32) - 1
 
 _HEAD = b"tpkit formats 1 %08x\n"  # the checksum of what follows
 _HEAD_SIZE = len(_HEAD % 0)
-_STALE_SECONDS = 3600  # a file half written an hour ago is one that its writer left behind
 
 T = TypeVar("T")
 Row = Sequence[Any]
@@ -57,42 +53,34 @@ class FormatCache:
 
     @classmethod
     def of_user(cls, user: int | None = None, environment: Mapping[str, str] = os.environ) -> FormatCache | None:
-        """Root's in ``/var/cache``, whatever the environment says; others' where XDG_CACHE_HOME says, or in their home.
-
-        user: their id, ours if None. None for a user who has neither.
-        """
-        user = os.geteuid() if user is None else user
-        if user == 0:  # under sudo, the environment and the home are the caller's
-            return cls(FOLDER_OF_ROOT)
-        parent = Path(environment.get("XDG_CACHE_HOME", ""))
-        if not parent.is_absolute():
-            try:
-                parent = Path(pwd.getpwuid(user).pw_dir, ".cache")
-            except KeyError:
-                return None
-        return cls(parent / "tpkit") if parent.is_absolute() else None
+        """Where a user's caches are (``CacheFolder.of_user``); None for a user who has no place for one."""
+        folder = CacheFolder.of_user(user, environment)
+        return None if folder is None else cls(folder.path)
 
     def load(self, state: str, events: Iterable[TracepointId]) -> list[EventFormat] | None:
         """The formats of these events, as they were saved for this state; None if they weren't, or can't be trusted."""
         with self._explained():
-            content = _content(self._read(), state)
+            content = _content(CacheFolder(self.folder).read(FILE, MAX_BYTES), state)
             try:
                 with _no_collection():
                     formats = _Formats(json.loads(content))
                     return [formats.event(event) for event in events]
             except (ValueError, TypeError, LookupError, RecursionError):
-                raise _Unusable("damaged") from None
+                raise Unusable("damaged") from None
         return None
+
+    def add(self, state: str, events: Sequence[EventFormat]) -> bool:
+        """Put these formats beside those that were saved for this state. False as ``save``."""
+        known: list[EventFormat] = []
+        with suppress(Unusable, OSError, ValueError, TypeError, LookupError, RecursionError), _no_collection():
+            known = _Formats(json.loads(_content(CacheFolder(self.folder).read(FILE, MAX_BYTES), state))).all()
+        new = {event.id for event in events}
+        return self.save(state, [*events, *(event for event in known if event.id not in new)])
 
     def save(self, state: str, events: Sequence[EventFormat]) -> bool:
         """Put these formats in the place of what was there. False if that can't be done, or not without loss."""
         with self._explained():
-            _make(self.folder)
-            with _opened(self.folder) as folder:
-                with suppress(FileNotFoundError):
-                    _check_owned(os.stat(FILE, dir_fd=folder, follow_symlinks=False), stat.S_ISREG)
-                _sweep(folder)
-                _replace(folder, _with_head(state, _encoded(events)))
+            CacheFolder(self.folder).write(FILE, _with_head(state, _encoded(events)))
             return True
         return False
 
@@ -102,21 +90,10 @@ class FormatCache:
         self.why_not = None
         try:
             yield
-        except _Unusable as error:
+        except Unusable as error:
             self.why_not = f"{self.folder}: {error}"
         except OSError as error:
             self.why_not = f"{self.folder}: {error.strerror}"
-
-    def _read(self) -> bytes:
-        with _opened(self.folder) as folder:
-            descriptor = os.open(FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-            with os.fdopen(descriptor, "rb") as file:
-                _check_owned(os.fstat(descriptor), stat.S_ISREG)
-                return file.read(MAX_BYTES)
-
-
-class _Unusable(Exception):
-    """There is a cache, and it can't be used."""
 
 
 @contextmanager
@@ -131,67 +108,7 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-# ------------------------------------------------------------------------------- folder and file
-
-
-def _make(folder: Path) -> None:
-    """The folder, and ``~/.cache`` if a user has none yet; nothing further up."""
-    with suppress(FileExistsError):
-        try:
-            folder.mkdir(0o700)
-        except FileNotFoundError:
-            if os.geteuid() == 0:  # /var/cache is the system's to make
-                raise
-            folder.parent.mkdir(0o700)
-            folder.mkdir(0o700)
-
-
-@contextmanager
-def _opened(folder: Path) -> Iterator[int]:
-    """A descriptor of the folder. Raises _Unusable where others could put a file there, or a link leads there."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except NotADirectoryError:
-        raise _Unusable("a symbolic link, or no folder") from None
-    try:
-        _check_owned(os.fstat(descriptor), stat.S_ISDIR)
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _check_owned(status: os.stat_result, kind: Any) -> None:
-    if not kind(status.st_mode):
-        raise _Unusable("not a regular file")
-    if status.st_uid != os.geteuid():
-        raise _Unusable("owned by someone else")
-    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise _Unusable("others may write it")
-
-
-def _replace(folder: int, content: bytes) -> None:
-    """The file with this content: all of it or, whatever happens, what was there before."""
-    name = f"{FILE}.{os.urandom(8).hex()}"
-    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        os.rename(name, FILE, src_dir_fd=folder, dst_dir_fd=folder)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name, dir_fd=folder)
-        raise
-
-
-def _sweep(folder: int) -> None:
-    """Away with the files of writers that were killed."""
-    for name in os.listdir(folder):
-        if name.startswith(f"{FILE}."):
-            with suppress(FileNotFoundError):
-                if os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime < time.time() - _STALE_SECONDS:
-                    os.unlink(name, dir_fd=folder)
+# ------------------------------------------------------------------------------------- the file
 
 
 def _with_head(state: str, content: bytes) -> bytes:
@@ -200,12 +117,12 @@ def _with_head(state: str, content: bytes) -> bytes:
 
 
 def _content(whole: bytes, state: str) -> bytes:
-    """What follows the head and the state. Raises _Unusable for damage, and for another state."""
+    """What follows the head and the state. Raises Unusable for damage, and for another state."""
     if not whole.startswith(_HEAD % crc32(memoryview(whole)[_HEAD_SIZE:])):
-        raise _Unusable("damaged")
+        raise Unusable("damaged")
     key = _key(state)
     if not whole.startswith(key, _HEAD_SIZE):
-        raise _Unusable("of another boot, kernel, set of events or tpkit")
+        raise Unusable("of another boot, kernel, set of events or tpkit")
     return whole[_HEAD_SIZE + len(key) :]
 
 
@@ -259,7 +176,7 @@ def _type_row(ctype: CType) -> Row:
 
 
 def _encoded(events: Sequence[EventFormat]) -> bytes:
-    """The formats as JSON. Raises _Unusable unless they can be read back as they are: runs must not differ."""
+    """The formats as JSON. Raises Unusable unless they can be read back as they are: runs must not differ."""
     content = json.dumps(_tables(events), separators=(",", ":")).encode()
     try:
         formats = _Formats(json.loads(content))
@@ -267,7 +184,7 @@ def _encoded(events: Sequence[EventFormat]) -> bytes:
     except ValueError:  # more than a format may have
         same = False
     if not same or len(content) > MAX_BYTES // 2:  # the other half is the state's
-        raise _Unusable("these formats can't be stored")
+        raise Unusable("these formats can't be stored")
     return content
 
 
@@ -288,6 +205,9 @@ class _Formats:
 
     def event(self, event: TracepointId) -> EventFormat:
         return EventFormat(event, *self._events[str(event)])
+
+    def all(self) -> list[EventFormat]:
+        return [EventFormat(TracepointId.parse(name), *row) for name, row in self._events.items()]
 
 
 def _fields(columns: Sequence[Any], types: Sequence[CType]) -> list[Field]:

@@ -12,6 +12,8 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from tpkit.errors import UsageError
+
 # capability(7); the numbers are in uapi/linux/capability.h.
 CAPABILITIES: Mapping[str, int] = {"CAP_SYS_ADMIN": 21, "CAP_SYS_RESOURCE": 24, "CAP_PERFMON": 38, "CAP_BPF": 39}
 
@@ -220,3 +222,22 @@ def is_root_owned(path: Path) -> bool:
 def clean_environment() -> dict[str, str]:
     """An environment for programs that we start: nothing of the caller's reaches them."""
     return {"PATH": ":".join(TRUSTED_PATH), "LC_ALL": "C.UTF-8"}
+
+
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def open_cgroup(path: Path, root: Path = CGROUPS) -> int:
+    """A descriptor of a cgroup's folder (cgroups(7), version 2); below ``root`` unless absolute. Raises UsageError."""
+    whole = path if path.is_absolute() else root / path
+    try:
+        descriptor = os.open(whole, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        remedy = f"cgroups are the folders below {root}; see /proc/PID/cgroup"
+        raise UsageError(f"no cgroup: {error.strerror}", where=str(whole), remedy=remedy) from None
+    try:
+        os.stat("cgroup.controllers", dir_fd=descriptor)  # in every cgroup of version 2, and in none of version 1
+    except OSError:
+        os.close(descriptor)
+        raise UsageError("isn't a cgroup of version 2", where=str(whole), remedy="mount cgroup2, or give -p") from None
+    return descriptor

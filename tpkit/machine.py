@@ -8,7 +8,7 @@ leaves marks in the text, never an error.
 from __future__ import annotations
 
 import gzip
-import platform
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,7 +30,7 @@ def running_machine(tree: Tracefs, btf: Btf | None) -> Machine:
         names=enum_values(btf),
         hz=ticks(Path("/proc/config.gz")),
     )
-    return replace(machine, syscall_hex=shows_syscalls_in_hex(platform.release()))
+    return replace(machine, syscall_hex=shows_syscalls_in_hex(os.uname().release))
 
 
 def machine_of(kallsyms: str, printk_formats: str, names: Names, hz: int | None) -> Machine:

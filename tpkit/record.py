@@ -1,21 +1,26 @@
 """The record: the bytes that a probe emits. One layout writes its C struct and reads its bytes back.
 
-Records have a fixed size, a multiple of 8, with every gap spelled out as a member, so that neither
-C's layout rules nor a compiler's whim have a say, and the ring buffer is a plain array of them.
+Every gap is spelled out as a member, so that neither C's layout rules nor a compiler's whim have a say.
+Records of the trace engine are *packed*: behind a fixed part, of a multiple of 8 bytes, come the strings and
+other memory that the event's pointers lead to, each as long as it is (up to the next multiple of 8). Records
+of generated scripts aren't: there each string has its room, and all records one size.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from tpkit.model import Field, SymbolTable, TracepointId
+from tpkit.payload import Payload
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
+
+# Added to the size of a payload in a packed record that was longer than what is there, where the size doesn't tell.
+CUT = 0x4000_0000
 
 COMM_SIZE = 16  # TASK_COMM_LEN of include/linux/sched.h
 
@@ -88,6 +93,7 @@ class Capture(Enum):
     BYTES = "the field's bytes, copied"
     USER_STRING = "the string that a pointer into user memory leads to"
     KERNEL_STRING = "the string that a pointer into kernel memory leads to"
+    USER_MEMORY = "the bytes that a pointer into user memory leads to, as many as a Payload says"
     DATA_LOC = "bytes elsewhere in the record, at an offset from its start"
     REL_LOC = "bytes elsewhere in the record, at an offset from the field's end"
 
@@ -119,8 +125,10 @@ class Column:
 
     value: the number, the pointer or the bytes; size and text (for captures that follow a pointer or a
     location): the number of bytes that a helper reported, negative after a fault, and the bytes.
-    label: the field's name, made unique within the event; display: how it is shown; element: of
-    NUMBERS, one of them; table: names for its numbers, if there are any.
+    label: the field's name, made unique within the event; display: how it is shown, of USER_MEMORY that is no text how
+    its number is where its bytes have no words; element: of NUMBERS, one of them; table: names for its numbers, if
+    there are any; dependent: by which ``syscall_words.dependent`` knows it, where other arguments say what its numbers
+    are; payload: of USER_MEMORY, what it is.
     """
 
     field: Field
@@ -132,6 +140,13 @@ class Column:
     display: Display = Display.DECIMAL
     element: Scalar | None = None
     table: SymbolTable | None = None
+    payload: Payload | None = None
+    dependent: str | None = None
+
+    @property
+    def room(self) -> int:
+        """How many bytes come along at most; a string's final zero, and the byte that tells it is longer, count."""
+        return 0 if self.text is None else self.text.size
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -161,26 +176,53 @@ PROBE_OFFSET = TIME.size + PID.size + TID.size
 class RecordLayout:
     """The shape of one event's records.
 
-    columns: in the order of the event's fields; stride: bytes from one record to the next, shared by
-    all events of a program, so at least this event's own size and a multiple of 8.
+    columns: in the order of the event's fields; stride: bytes of a record, or of its fixed part where it is
+    packed, a multiple of 8; result: of a call, what it returned (behind the columns; None where it doesn't
+    return); duration: of a call, the member that holds how long it took, in ns.
     """
 
     event: TracepointId
     columns: tuple[Column, ...]
     stride: int
+    packed: bool = False
+    result: Column | None = None
+    duration: Member | None = None
 
     @classmethod
-    def fitting(cls, event: TracepointId, columns: Iterable[Column]) -> RecordLayout:
+    def fitting(
+        cls,
+        event: TracepointId,
+        columns: Iterable[Column],
+        *,
+        packed: bool = False,
+        result: Column | None = None,
+        duration: Member | None = None,
+    ) -> RecordLayout:
         """The layout that is just large enough."""
-        layout = cls(event, tuple(columns), 0)
+        layout = cls(event, tuple(columns), 0, packed, result, duration)
         end = HEADER_SIZE
         for member, offset in layout._placed():
             end = max(end, offset + member.size)
-        return layout.with_stride(_align(end, 8))
+        return layout.with_stride(align(end, 8))
 
     def with_stride(self, stride: int) -> RecordLayout:
         """The same members, with records ``stride`` bytes apart."""
-        return RecordLayout(self.event, self.columns, stride)
+        return replace(self, stride=stride)
+
+    @property
+    def is_call(self) -> bool:
+        """Whether it is of a whole system call, and not of its entry or its return alone."""
+        return self.duration is not None
+
+    @property
+    def shown(self) -> tuple[Column, ...]:
+        """All columns, the result's among them."""
+        return self.columns if self.result is None else (*self.columns, self.result)
+
+    @property
+    def payloads(self) -> tuple[Column, ...]:
+        """The columns with bytes in the record's tail, in the order in which they lie there."""
+        return tuple(column for column in self.columns if column.text is not None)
 
     def members(self) -> Iterator[Member]:
         """The struct's members behind the header, gaps included, up to the stride."""
@@ -192,7 +234,7 @@ class RecordLayout:
         yield from _gap(end, self.stride)
 
     def dtype(self) -> np.dtype[np.void]:
-        """The record as numpy reads it, in the byte order of the machine that wrote it."""
+        """The record (the fixed part) as numpy reads it, in the byte order of the machine that wrote it."""
         import numpy as np  # 150 ms that list and describe needn't pay
 
         names, formats, offsets = [], [], []
@@ -203,13 +245,18 @@ class RecordLayout:
         return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": self.stride})
 
     def _placed(self) -> Iterator[tuple[Member, int]]:
-        """The columns' members with their offsets, each aligned to its own size."""
+        """The fixed members with their offsets, each aligned to its own size."""
         offset = HEADER_SIZE
-        for column in self.columns:
-            for member in column.members:
-                offset = _align(offset, member.scalar.size)
-                yield member, offset
-                offset += member.size
+        for member in self._fixed():
+            offset = align(offset, member.scalar.size)
+            yield member, offset
+            offset += member.size
+
+    def _fixed(self) -> Iterator[Member]:
+        for column in self.shown:
+            yield from (m for m in column.members if not (self.packed and m is column.text))
+        if self.duration is not None:
+            yield self.duration
 
 
 def _header_members() -> Iterator[tuple[Member, int]]:
@@ -225,32 +272,6 @@ def _gap(start: int, end: int) -> Iterator[Member]:
         yield Member(f"_pad{start}", Scalar.U8, end - start)
 
 
-def _align(offset: int, size: int) -> int:
+def align(offset: int, size: int) -> int:
+    """The next multiple of ``size``."""
     return -(-offset // size) * size
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Records as they came out of the ring buffer, oldest first.
-
-    data: one-dimensional, unsigned bytes of (n, stride); layouts: by the probe's number.
-    """
-
-    layouts: tuple[RecordLayout, ...]
-    data: NDArray[np.uint8]
-
-    def __len__(self) -> int:
-        return int(self.data.shape[0])
-
-    def probes(self) -> NDArray[np.uint32]:
-        """The number of the probe that each record is of."""
-        import numpy as np
-
-        start = PROBE_OFFSET
-        return np.ascontiguousarray(self.data[:, start : start + PROBE.size]).view(np.uint32)[:, 0]
-
-    def count_by_probe(self) -> list[int]:
-        """How many records there are of each probe."""
-        import numpy as np
-
-        return [int(n) for n in np.bincount(self.probes(), minlength=len(self.layouts))]

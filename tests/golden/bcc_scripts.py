@@ -11,11 +11,12 @@ from pathlib import Path
 from tests.golden.bcc_programs import event
 from tpkit import ProbeSpec
 from tpkit.codegen.bcc_script import generate_bcc_script
+from tpkit.program import SCRIPT_STRING_SIZE
 
 FOLDER = Path(__file__).parent / "scripts"
 
 SCRIPTS = (
-    ProbeSpec((event("syscalls:sys_enter_unlinkat"),)),
+    ProbeSpec((event("syscalls:sys_enter_unlinkat"),), string_size=SCRIPT_STRING_SIZE),
     ProbeSpec((event("sched:sched_switch"),), pids=(1234,), comm=b"make", pid_namespace=(4, 4026532177)),
 )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.golden.bcc_programs import event
 from tpkit import EventFormat, ProbeSpec
 from tpkit.codegen.bpftrace import generate_bpftrace
+from tpkit.program import SCRIPT_STRING_SIZE
 
 FOLDER = Path(__file__).parent / "bpftrace"
 
@@ -26,7 +27,8 @@ def programs() -> dict[str, str]:
 
 
 def _text(*events: EventFormat, pair: bool = False) -> str:
-    spec = ProbeSpec(events, pids=(1234,), comm=b"rm") if pair else ProbeSpec(events)
+    pids, comm = ((1234,), b"rm") if pair else ((), None)
+    spec = ProbeSpec(events, pids=pids, comm=comm, string_size=SCRIPT_STRING_SIZE)
     return generate_bpftrace(spec, pair=pair)[0].text
 
 

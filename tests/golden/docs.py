@@ -17,6 +17,7 @@ from tpkit.codegen.bcc_script import generate_bcc_script
 from tpkit.codegen.bpftrace import generate_bpftrace
 from tpkit.codegen.libbpf import generate_libbpf
 from tpkit.codegen.libbpf_printk import generate_printk
+from tpkit.program import SCRIPT_STRING_SIZE
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "README.md"
 
@@ -26,7 +27,7 @@ _BLOCK = re.compile(r"<!-- (?P<name>\S+) -->\n```(?P<language>\w*)\n(?P<text>.*?
 
 def programs() -> dict[str, str]:
     """The texts by the names of their markers."""
-    spec, btf = ProbeSpec(UNLINKAT), load_kernel_btf()
+    spec, btf = ProbeSpec(UNLINKAT, string_size=SCRIPT_STRING_SIZE), load_kernel_btf()
     files = (*generate_bpftrace(spec), *generate_bcc_script(spec), *generate_libbpf(spec, btf))
     printk = {f"printk/{file.name}": file.text for file in generate_printk(spec, btf)}
     return {**{file.name: file.text for file in files}, **printk}

@@ -13,6 +13,7 @@ from tpkit import ProbeSpec
 from tpkit.codegen.generated import GeneratedFile
 from tpkit.codegen.libbpf import LibbpfOptions, generate_libbpf
 from tpkit.codegen.libbpf_printk import generate_printk
+from tpkit.program import SCRIPT_STRING_SIZE
 
 FOLDER = Path(__file__).parent / "libbpf"
 
@@ -21,12 +22,13 @@ UNLINKAT = (event("syscalls:sys_enter_unlinkat"),)
 
 def programs() -> dict[str, tuple[GeneratedFile, ...]]:
     """All files of each program."""
+    unlinkat = ProbeSpec(UNLINKAT, string_size=SCRIPT_STRING_SIZE)
     exec_by_rm = ProbeSpec((event("sched:sched_process_exec"),), pids=(1234,), comm=b"rm", string_size=64)
     portable = LibbpfOptions(portable=True, short_section=True)
     return {
         "sched_process_exec": generate_libbpf(exec_by_rm, None),
-        "unlinkat_portable": generate_libbpf(ProbeSpec(UNLINKAT), None, portable),
-        "unlinkat_printk": generate_printk(ProbeSpec(UNLINKAT), None, portable),
+        "unlinkat_portable": generate_libbpf(unlinkat, None, portable),
+        "unlinkat_printk": generate_printk(unlinkat, None, portable),
     }
 
 

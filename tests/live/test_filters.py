@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from tests.conftest import Run
+from tests.decoded import Event, collected
 from tests.live.conftest import Trace, Waiting
 from tpkit import (
     BccRuntime,
@@ -34,6 +33,7 @@ from tpkit import (
 ENTER = "syscalls:sys_enter_unlinkat"
 EXIT = "syscalls:sys_exit_unlinkat"
 AT_FDCWD, AT_REMOVEDIR = -100, 0x200
+SIZE = 256  # of a string that is kept
 
 MakeWaiting = Callable[..., Waiting]
 StartTrace = Callable[..., Trace]
@@ -56,7 +56,7 @@ class Call:
     @property
     def start(self) -> bytes:
         """What a record keeps of it."""
-        return (self.text or b"")[:256]
+        return (self.text or b"")[:SIZE]
 
 
 def calls(folder: bytes) -> list[Call]:
@@ -129,7 +129,7 @@ def worker() -> Iterator[Worker]:
 def program(tree: Tracefs, pid: int, names: Sequence[str], filters: Sequence[str]) -> Program:
     ids = [TracepointId.parse(name) for name in names]
     events = tuple(parse_event(tree.format_text(each), each) for each in ids)
-    return generate_bcc(ProbeSpec(events, pids=(pid,), filters=tuple(map(parse_filter, filters))))
+    return generate_bcc(ProbeSpec(events, pids=(pid,), string_size=SIZE, filters=tuple(map(parse_filter, filters))))
 
 
 @contextmanager
@@ -139,12 +139,12 @@ def sessions(programs: Sequence[Program], pid: int) -> Iterator[list[Session]]:
         yield [stack.enter_context(Session(each, BccRuntime(), pids=(pid,))) for each in programs]
 
 
-def rows(session: Session) -> Iterator[Any]:
-    """Records, until the traced process has ended."""
-    for delivery in session:
-        for probe, row in zip(delivery.batch.probes(), delivery.batch.data, strict=True):
-            yield np.frombuffer(row.tobytes(), dtype=delivery.batch.layouts[probe].dtype())[0]
-    assert sum(session.totals.lost) == 0
+def happened(session: Session) -> list[Event]:
+    """Events, until the traced process has ended."""
+    events = collected(session).events
+    assert session.ledger.is_balanced
+    assert session.ledger.all_lost == 0
+    return events
 
 
 ENTRIES: list[tuple[str, Callable[[Call], bool]]] = [
@@ -186,12 +186,10 @@ def test_what_is_let_through_is_exact(tmp_path: Path, syscalls: Tracefs, worker:
     with sessions(programs, pid) as running:
         worker.make(known)
         for (text, wanted), session in zip(ENTRIES, running, strict=True):
-            found = [(int(r["dfd"]), text_of(r), int(r["flag"])) for r in rows(session)]
+            found = [(e.args["dfd"], e.text("pathname") or b"", e.args["flag"]) for e in happened(session)]
             assert found == [(c.dfd, c.start, signed(c.flag)) for c in known if wanted(c)], text
-
-
-def text_of(row: Any) -> bytes:
-    return bytes(row["pathname_text"]).split(b"\0")[0][:256] if row["pathname_size"] >= 0 else b""
+            (account,) = session.ledger.accounts
+            assert (account.matched, account.filtered) == (len(found), len(known) - len(found)), text
 
 
 RESULTS: list[tuple[list[str], Callable[[Call], bool]]] = [
@@ -209,7 +207,7 @@ def test_results(tmp_path: Path, syscalls: Tracefs, worker: Worker) -> None:
     with sessions([program(syscalls, pid, [EXIT], filters) for filters, _ in RESULTS], pid) as running:
         worker.make(known)
         for (filters, wanted), session in zip(RESULTS, running, strict=True):
-            assert [int(row["ret"]) for row in rows(session)] == [c.result for c in known if wanted(c)], filters
+            assert [each.args["ret"] for each in happened(session)] == [c.result for c in known if wanted(c)], filters
 
 
 def test_one_event_of_two(tmp_path: Path, trace: StartTrace, worker: Worker) -> None:
@@ -255,7 +253,7 @@ def test_strings_in_the_record(tmp_path: Path, bpf: Tracefs) -> None:
         programs = [program(bpf, process.pid, ["task:task_rename"], [each]) for each in filters]
         with sessions(programs, process.pid) as running:
             process.communicate("".join(f"{name}\n" for name in names).encode(), timeout=120)
-            found = [[bytes(r["newcomm"]).split(b"\0")[0].decode() for r in rows(session)] for session in running]
+            found = [[(e.text("newcomm") or b"").decode() for e in happened(session)] for session in running]
     finally:
         process.kill()
         process.wait()
@@ -269,7 +267,7 @@ def test_strings_behind_the_record(bpf: Tracefs, waiting: MakeWaiting) -> None:
     programs = [program(bpf, shell.pid, ["sched:sched_process_exec"], [each]) for each in filters]
     with sessions(programs, shell.pid) as running:
         assert shell.go() == 0
-        assert [len(list(rows(session))) for session in running] == [1, 0]
+        assert [len(happened(session)) for session in running] == [1, 0]
 
 
 def test_the_largest_filters_load(syscalls: Tracefs) -> None:

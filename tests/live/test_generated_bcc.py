@@ -15,6 +15,7 @@ import pytest
 from tests.live.conftest import Trace, Waiting, held_by, nothing_is_left, ours_in_the_kernel
 from tpkit import ProbeSpec, Tracefs, TracepointId, parse_event
 from tpkit.codegen.bcc_script import generate_bcc_script
+from tpkit.program import SCRIPT_STRING_SIZE
 
 ENTER = "syscalls:sys_enter_unlinkat"
 EXIT = "syscalls:sys_exit_unlinkat"
@@ -28,7 +29,7 @@ StartTrace = Callable[..., Trace]
 def written(folder: Path, tree: Tracefs, *names: str, pids: tuple[int, ...] = (), comm: bytes | None = None) -> Path:
     """The script for these events, as a file that can be started."""
     events = tuple(parse_event(tree.format_text(id), id) for id in map(TracepointId.parse, names))  # noqa: A001
-    (file,) = generate_bcc_script(ProbeSpec(events, pids=pids, comm=comm))
+    (file,) = generate_bcc_script(ProbeSpec(events, pids=pids, comm=comm, string_size=SCRIPT_STRING_SIZE))
     path = folder / file.name
     path.write_text(file.text)
     path.chmod(0o755)
@@ -107,7 +108,7 @@ def test_enter_and_exit_as_trace_shows_them(
     long = "/nonexistent/" + "x" * 300
     shell = waiting('exec rm -r -- "$1" "$2" "$3"', os.fsencode(folder), b"/nonexistent/tpkit", long)
     script = run(written(tmp_path, syscalls, ENTER, EXIT, "syscalls:sys_enter_newfstatat", pids=(shell.pid,)))
-    tracing = trace(ENTER, EXIT, "syscalls:sys_enter_newfstatat", "-p", str(shell.pid))
+    tracing = trace(ENTER, EXIT, "syscalls:sys_enter_newfstatat", "-p", str(shell.pid), "--string-size", "256")
     assert shell.go() == 1
     assert script.process.wait(60) == tracing.process.wait(60) == 0
     expected = [line[16:] for line in tracing.text().splitlines()[1:]]

@@ -19,6 +19,7 @@ from tests.matrix.check_targets import own_trouble
 from tpkit import EventFormat, ProbeSpec, Tracefs, TracepointId, parse_event
 from tpkit.codegen.bpftrace import generate_bpftrace
 from tpkit.host import find_tool
+from tpkit.program import SCRIPT_STRING_SIZE as SIZE
 
 UNLINKAT = ("syscalls:sys_enter_unlinkat", "syscalls:sys_exit_unlinkat")
 ODD_NAME = b'o"d\\d/%s\xff'
@@ -125,7 +126,7 @@ def calling(waiting: MakeWaiting, folder: Path, comm: bytes = b"calls") -> Waiti
 def test_unlinkat(tmp_path: Path, waiting: MakeWaiting, run: Callable[..., Running], syscalls: Tracefs) -> None:
     folder = tmp_path / "f"
     shell = calling(waiting, folder)
-    running = run(ProbeSpec(events(syscalls, UNLINKAT[0]), pids=(shell.pid,), comm=b"calls"))
+    running = run(ProbeSpec(events(syscalls, UNLINKAT[0]), pids=(shell.pid,), comm=b"calls", string_size=SIZE))
     lines = lines_of_calls(shell, folder, running)
     head = f"{shell.pid:7d} calls           sys_enter_unlinkat"
     assert [re.sub(r"dfd=\d+", "dfd=N", line) for line in lines] == [
@@ -139,7 +140,8 @@ def test_unlinkat(tmp_path: Path, waiting: MakeWaiting, run: Callable[..., Runni
 def test_whole_calls(tmp_path: Path, waiting: MakeWaiting, run: Callable[..., Running], syscalls: Tracefs) -> None:
     folder = tmp_path / "f"
     shell = calling(waiting, folder, ODD_NAME)
-    running = run(ProbeSpec(events(syscalls, *UNLINKAT), pids=(1, shell.pid), comm=ODD_NAME), pair=True)
+    spec = ProbeSpec(events(syscalls, *UNLINKAT), pids=(1, shell.pid), comm=ODD_NAME, string_size=SIZE)
+    running = run(spec, pair=True)
     lines = lines_of_calls(shell, folder, running)
     calls = [re.sub(r"dfd=\d+", "dfd=N", line[line.index(" unlinkat(") + 1 :]) for line in lines]
     assert [re.sub(r" <\d+ us>$", "", call) for call in calls] == [
@@ -159,7 +161,7 @@ def test_events_of_all_shapes(tmp_path: Path, bpftrace: str, bpf: Tracefs) -> No
     wanted = [str(each) for each in read_cross_section(FILE.read_text())]
     there = [name for name in wanted if (bpf.root / "events" / name.replace(":", "/") / "format").exists()]
     assert len(there) > 40
-    (file,) = generate_bpftrace(ProbeSpec(events(bpf, *there), pids=(4194303,)))
+    (file,) = generate_bpftrace(ProbeSpec(events(bpf, *there), pids=(4194303,), string_size=SIZE))
     path = tmp_path / file.name
     path.write_text(file.text + "\ninterval:ms:1 { exit(); }\n")
     done = subprocess.run([bpftrace, path], capture_output=True, timeout=300, check=False)

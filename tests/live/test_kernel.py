@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import FIXTURES, KERNELS, Run
-from tpkit import EventFormat, ProbeSpec, Tracefs, accesses, generate_bcc, parse_event
-from tpkit.codegen.columns import plan_columns
+from tpkit import EventFormat, ProbeSpec, RecordLayout, Tracefs, accesses, generate_bcc, parse_event
+from tpkit.codegen.bcc_plain import plain_source
 from tpkit.codegen.context_struct import context_struct
+from tpkit.codegen.probes import plan_probes
 from tpkit.record import HEADER_SIZE
+from tpkit.runtime.bcc_compiler import compile_module, release
 from tpkit.runtime.bcc_package import import_bcc
-from tpkit.runtime.bcc_runtime import compile_program
 
 
 def test_every_format_parses(tracefs: Tracefs) -> None:
@@ -61,23 +63,45 @@ def test_describe_agrees_with_btf(tracefs: Tracefs, tpkit: Run) -> None:
     assert "struct trace_event_raw_sched_switch  (as in the kernel's BTF)" in text
 
 
-def with_assertions(events: tuple[EventFormat, ...], string_size: int) -> str:
-    """The generated program, and what clang must find true of its structs."""
-    spec = ProbeSpec(events, string_size=string_size)
-    program = generate_bcc(spec)
-    lines = [program.source, f'_Static_assert(sizeof(struct record_header) == {HEADER_SIZE}, "header");']
-    for probe, event in zip(program.probes, events, strict=True):
-        base = probe.function.removeprefix("on_")
-        lines.append(f'_Static_assert(sizeof(struct {base}_record) == {program.stride}, "{base}");')
-        dtype = probe.layout.dtype()
-        assert dtype.fields is not None
-        for source in plan_columns(event, string_size):
-            for member in source.column.members:
-                lines.append(offset_is(f"{base}_record", member.name, dtype.fields[member.name][1]))
+def of_the_engine(events: tuple[EventFormat, ...]) -> Iterator[str]:
+    """The parts of the program that trace runs, and what clang must find true of their structs.
+
+    Events of one shape share theirs.
+    """
+    program = generate_bcc(ProbeSpec(events, string_size=30))
+    assert [hook.tracepoint for hook in program.hooks] == [event.id for event in events]
+    probes = list(zip((hook.function for hook in program.hooks), events, program.layouts, strict=True))
+    for source in program.sources:
+        here = [each for each in probes if f"int {each[0]}(" in source]
+        assert here
+        yield with_assertions(source, here)
+        probes = [each for each in probes if each not in here]
+    assert not probes
+
+
+def of_a_script(events: tuple[EventFormat, ...]) -> str:
+    """A generated script's program, and the same of it."""
+    spec = ProbeSpec(events, string_size=30)
+    return with_assertions(plain_source(spec), ((each.function, each.event, each.layout) for each in plan_probes(spec)))
+
+
+def with_assertions(source: str, probes: Iterable[tuple[str, EventFormat, RecordLayout]]) -> str:
+    lines = [source, f'_Static_assert(sizeof(struct record_header) == {HEADER_SIZE}, "header");']
+    for function, event, layout in probes:
+        named = re.search(rf"^int {function}\(struct (\w+) \*ctx\)\n{{\n\tstruct (\w+) \*event;", source, re.MULTILINE)
+        assert named is not None
+        context, record = named.groups()
+        lines.append(f'_Static_assert(sizeof(struct {record}) == {layout.stride}, "{event.id}");')
+        fields = layout.dtype().fields
+        assert fields is not None
+        members = [member for column in layout.columns for member in column.members]
+        fixed = [member for member in members if member.name in fields]
+        assert len(members) - len(fixed) == (len(layout.payloads) if layout.packed else 0)
+        lines += [offset_is(record, member.name, fields[member.name][1]) for member in fixed]
         names = context_struct(event).names
-        lines += [offset_is(f"{base}_context", name, offset) for offset, name in names.items()]
+        lines += [offset_is(context, name, offset) for offset, name in names.items()]
         lines += [
-            offset_is(f"{base}_context", f"args[{a.argument}]", a.field.offset)
+            offset_is(context, f"args[{a.argument}]", a.field.offset)
             for a in accesses(event)
             if a.argument is not None
         ]
@@ -94,4 +118,5 @@ def test_clang_lays_structs_out_as_we_do(bpf: Tracefs, kernel: str) -> None:
     tree = Tracefs.captured_tree(FIXTURES / kernel)
     ids = [event for event in tree.event_ids() if event.category != "ftrace"]
     events = tuple(parse_event(tree.format_text(event), event) for event in ids)
-    compile_program(import_bcc(), with_assertions(events, 30)).cleanup()
+    for source in (*of_the_engine(events), of_a_script(events)):
+        release(compile_module(import_bcc(), source))

@@ -76,15 +76,22 @@ def test_tracefs_is_not_mounted(tracefs: Tracefs) -> None:
     assert (tracefs.root / "available_events").exists()
 
 
+HIDE_BCC = "for d in /usr/lib/python3*/*-packages/bcc; do [ -d $d ] && mount -t tmpfs tmpfs $d; done;"
+
+
 def test_no_bcc(syscalls: Tracefs) -> None:
-    hide = "for d in /usr/lib/python3*/*-packages/bcc; do [ -d $d ] && mount -t tmpfs tmpfs $d; done;"
-    done = in_own_mounts(hide, "trace", ENTER, "-p", str(os.getpid()), "-d", "1")
+    done = in_own_mounts(HIDE_BCC, "trace", ENTER, "-p", str(os.getpid()), "-d", "1", "--no-cache")
     assert done.returncode == 1
     assert b"BCC for Python isn't installed" in done.stderr
     assert b"bcc" in done.stderr.split(b"installed", 1)[1] or b"bpfcc" in done.stderr
 
 
 def test_looking_up_needs_no_bcc(syscalls: Tracefs) -> None:
-    hide = "for d in /usr/lib/python3*/*-packages/bcc; do [ -d $d ] && mount -t tmpfs tmpfs $d; done;"
-    assert in_own_mounts(hide, "describe", ENTER).returncode == 0
-    assert in_own_mounts(hide, "list", "unlinkat").returncode == 0
+    assert in_own_mounts(HIDE_BCC, "describe", ENTER).returncode == 0
+    assert in_own_mounts(HIDE_BCC, "list", "unlinkat").returncode == 0
+
+
+def test_what_is_compiled_already_needs_no_bcc(syscalls: Tracefs) -> None:
+    few = ("trace", ENTER, "-p", str(os.getpid()), "-d", "0.1")
+    assert in_own_mounts("", *few).returncode == 0
+    assert in_own_mounts(HIDE_BCC, *few).returncode == 0

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def _nothing_stays(bpf: Tracefs) -> Iterator[None]:
 def programs_of_nobody() -> set[tuple[str, int]]:
     """Programs with names that tpkit gives, whichever the event, that no process holds."""
     loaded = bpftool("prog", "show")
-    ours = {("prog", int(str(p["id"]))) for p in loaded if str(p.get("name")).startswith(("on_sched_", "on_sys_"))}
+    ours = {("prog", int(str(p["id"]))) for p in loaded if str(p.get("name")).startswith("on_")}
     return ours - set().union(*(held_by(path.name) for path in Path("/proc").glob("[0-9]*")))
 
 
@@ -99,7 +100,9 @@ def spoiled(statement: str) -> Callable[[ProbeSpec], Program]:
     def generate(spec: ProbeSpec) -> Program:
         program = generate_bcc(spec)
         head = rf"(int on_{GUILTY}\(.* \*ctx\)\n{{\n)"
-        return Program(re.sub(head, rf"\1{statement}\n", program.source), program.probes, program.ring, program.lost)
+        spoiled = [re.subn(head, rf"\1{statement}\n", source) for source in program.sources]
+        assert sum(count for _, count in spoiled) == any(event.id.name == GUILTY for event in spec.events)
+        return replace(program, sources=tuple(source for source, _ in spoiled))
 
     return generate
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from tests.decoded import events_of
 from tests.matrix.check_reference import ENTER
 from tests.matrix.context import Context
 from tests.matrix.results import Result
@@ -35,10 +36,10 @@ def drain(_: Context) -> Result:
             child.stdin.write(b"x")
             child.stdin.close()
             for delivery in session:
-                layout = delivery.batch.layouts[0]
-                numbers += delivery.batch.data.copy().view(layout.dtype())[:, 0]["flag"].tolist()
-            lost = sum(session.totals.lost)
-    return judge(numbers, lost, BURSTS * BURST)
+                numbers += [each.number("flag") for each in events_of(delivery.batch)]
+            ledger = session.ledger
+    result = judge(numbers, ledger.all_lost, BURSTS * BURST)
+    return result if ledger.is_balanced else Result.failed("unbalanced", *result.details, str(ledger))
 
 
 def judge(numbers: list[int], lost: int, total: int) -> Result:

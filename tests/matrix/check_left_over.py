@@ -13,7 +13,8 @@ from tests.matrix.results import Result
 from tpkit import Tracefs
 from tpkit.host import find_tool
 
-OURS = {"prog": re.compile(r"on_\w+"), "map": re.compile(r"events|lost")}
+MAPS = r"events|counters|session|scratch|calls|followed|cgroup|filter_texts|lost|filtered"
+OURS = {"prog": re.compile(r"on_\w+"), "map": re.compile(MAPS)}
 PATIENCE = 20  # seconds: the kernel frees objects a moment after their last descriptor is closed
 
 

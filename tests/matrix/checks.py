@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tests.matrix import (
     check_drain,
+    check_engine,
     check_formats,
     check_left_over,
     check_live_suite,
@@ -53,6 +54,7 @@ CHECKS = (
     Check("demo", check_reference.demo),
     Check("drain", check_drain.drain),
     Check("verifier", check_programs.cross_section),
+    Check("engine", check_engine.engine),
     Check("bcc script", check_targets.bcc_script, seconds=600),
     Check("libbpf", check_targets.libbpf, seconds=600),
     Check("bpftrace", check_targets.bpftrace, seconds=600),

@@ -106,6 +106,11 @@ def message(data: bytes, most: int) -> bytes:
     return data[:56] + (b"" if name is None else name[: word(data, 8) & 0xFFFF_FFFF]) + pieces
 
 
+def signal_set(data: bytes) -> bytes:
+    """pselect6's last argument: an address and a size, and behind it the set."""
+    return data[:16] + (known(word(data, 0)) or b"")[:8]
+
+
 def read(payload: dict[str, Any], arguments: list[int], result: int) -> list[Any] | None:
     """A payload's bytes and their number in all, None where there is nothing of ours."""
     address = arguments[payload["argument"]]
@@ -115,6 +120,8 @@ def read(payload: dict[str, Any], arguments: list[int], result: int) -> list[Any
     if found is None:
         return None
     whole = length(payload, arguments, result)
+    if payload["kind"] == "SIGSET_ARGUMENT":
+        return [signal_set(found).hex(), whole]
     if payload["kind"] in ("IOVEC", "MSGHDR"):
         most = result if payload["at_exit"] else 4096
         return [(vector(found, whole, most) if payload["kind"] == "IOVEC" else message(found, most)).hex(), whole]

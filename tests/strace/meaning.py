@@ -24,6 +24,7 @@ _NUMBER = re.compile(r"-?(0x[\da-fA-F]+|\d+)")
 _PRODUCT = re.compile(r"(\d+)\*(\d+)")
 _STRING = re.compile(r'@?"((?:\\.|[^"\\])*)"(\.\.\.)?', re.DOTALL)
 _ALIASES = {"RLIM_INFINITY": "RLIM64_INFINITY"}
+_LOWEST = 0x1000  # of addresses: nothing is mapped below
 _ZEROS = frozenset("NL0 CR0 TAB0 BS0 VT0 FF0".split())
 _ESCAPES = {"n": 10, "t": 9, "r": 13, "v": 11, "f": 12, "a": 7, "b": 8, "e": 27}
 
@@ -55,7 +56,7 @@ def compare(ours: str, theirs: str, number: int | None = None) -> Verdict:
         return Verdict.SAME
     before, arrow, after = _arrow(theirs)
     if arrow:
-        return min((compare(ours, each, number) for each in (before, after)), key=_ORDER.index)
+        return _worst([min((compare(ours, each, number) for each in (before, after)), key=_ORDER.index)])
     return _compared(ours, theirs, number)
 
 
@@ -73,9 +74,17 @@ def _compared(ours: str, theirs: str, number: int | None) -> Verdict:
             return compared(ours, theirs)
     if _is_number(theirs) and not _is_number(ours) and _value(theirs) in _same_numbers(number):
         return Verdict.MORE
+    if number is None and _is_number(theirs) and _is_memory(ours) and _value(theirs) >= _LOWEST:
+        return Verdict.MORE
     if _is_number(ours) and not _is_number(theirs) and _value(ours) in _same_numbers(number):
         return Verdict.LESS
-    return Verdict.SAME if _words(ours) & _words(theirs) else Verdict.DIFFERENT
+    are_alternatives = " or " in ours + theirs  # names of one number, of which each knows some
+    return Verdict.SAME if are_alternatives and _words(ours) & _words(theirs) else Verdict.DIFFERENT
+
+
+def _is_memory(text: str) -> bool:
+    """Whether a text tells what an address leads to."""
+    return _is_string(text) or _is_struct(text) or _is_array(text) or _is_set(text)
 
 
 def _same_numbers(number: int | None) -> set[int]:
@@ -196,6 +205,8 @@ def _arrays(ours: str, theirs: str) -> Verdict:
     cut = [bool(words) and words[-1] == "..." for words in (left, right)]
     left, right = left[: len(left) - cut[0]], right[: len(right) - cut[1]]
     if (len(left) > len(right) and not cut[1]) or (len(right) > len(left) and not cut[0]):
+        return Verdict.DIFFERENT
+    if len(left) == len(right) == 1 and " " in left[0] + right[0] and not _is_struct(left[0]):
         return _sets(ours, theirs)
     return _worst([compare(one, other) for one, other in zip(left, right, strict=False)])
 

@@ -16,16 +16,17 @@ from typing import Any
 from tests.strace.compare import OurCall, Ours, event_name
 from tests.strace.given import Wanted, described
 from tpkit.codegen.columns import plan_columns
+from tpkit.decode.naming import number_shower
 from tpkit.decode.structs import payload_text
 from tpkit.decode.tables import error_name, name_of
 from tpkit.decode.text import quote
-from tpkit.decode.words import number_shower
 from tpkit.errors import TpkitError
 from tpkit.format_parser import parse_event
 from tpkit.model import TracepointId
+from tpkit.payload import Payload, PayloadKind
 from tpkit.record import Column, Display
 from tpkit.syscall_words.dependent import dependent_table
-from tpkit.syscall_words.payloads import Payload, PayloadKind, payload_of
+from tpkit.syscall_words.payloads import payload_of
 from tpkit.syscall_words.results import result_display, result_table
 from tpkit.tracefs import Tracefs
 

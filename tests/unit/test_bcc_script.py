@@ -8,18 +8,20 @@ import random
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tests.conftest import ReadFixture
-from tests.unit.records import record
-from tpkit import EventFormat, ProbeSpec, Program, Tracefs, generate_bcc, parse_event, parse_format
+from tests.unit.records import Layouts, batch, record
+from tpkit import EventFormat, ProbeSpec, Tracefs, parse_event, parse_format
+from tpkit.codegen.bcc_plain import plain_source
 from tpkit.codegen.bcc_script import generate_bcc_script, literal
+from tpkit.codegen.probes import plan_probes
 from tpkit.decode.clock import Clock
-from tpkit.record import Batch, Capture, Column, Display
+from tpkit.record import Capture, Column, Display, RecordLayout
 from tpkit.sinks.output import Output
 from tpkit.sinks.text import TextSink
 
@@ -111,10 +113,10 @@ def test_a_script_holds_what_its_events_need_and_no_more(read_fixture: ReadFixtu
     assert "def socket_address" in script_of(ProbeSpec((read_fixture("tcp:tcp_probe", "7.2"),)))
 
 
-def test_the_program_is_the_one_that_tpkit_runs(read_fixture: ReadFixture) -> None:
+def test_the_program_is_a_plain_one(read_fixture: ReadFixture) -> None:
     events = (read_fixture("syscalls:sys_enter_unlinkat"), read_fixture("syscalls:sys_exit_unlinkat"))
     spec = ProbeSpec(events, pids=(12, 34), comm=b"rm", string_size=10, pid_namespace=(4, 5))
-    assert generate_bcc(spec).source in script_of(spec)
+    assert plain_source(spec) in script_of(spec)
     assert "PIDS = (12, 34)\nPID_NAMESPACE = (4, 5)" in script_of(spec)
 
 
@@ -155,7 +157,8 @@ class Scripts:
         self._requests: list[dict[str, Any]] = []
         (folder / "bcc.py").write_text("BPF = None\n")
 
-    def add(self, spec: ProbeSpec, records: Sequence[bytes]) -> None:
+    def add(self, spec: ProbeSpec, events: Sequence[Happened]) -> None:
+        records = [each.for_script(layouts_of(spec)) for each in events]
         path = self._folder / f"script_{len(self._requests)}.py"
         path.write_text(script_of(spec))
         self._requests.append({"script": str(path), "records": [each.hex() for each in records]})
@@ -180,11 +183,39 @@ def without_time(line: str) -> str:
     return line[15:].rstrip("\n")
 
 
-def traced(folder: Path, program: Program, records: Sequence[bytes]) -> list[str]:
-    """What ``tpkit trace`` prints, without the times."""
-    data = np.frombuffer(b"".join(records), dtype=np.uint8).reshape(-1, program.stride)
+@dataclass(frozen=True)
+class Happened:
+    """An event that no kernel has seen. members: all of its record, with what strings' rooms hold."""
+
+    probe: int
+    header: Mapping[str, Any]
+    members: Mapping[str, Any]
+
+    def for_script(self, layouts: Layouts) -> bytes:
+        """The record of the script's own program, where each string has its room."""
+        return record(layouts, self.probe, self.header, None, **self.members)
+
+    def for_trace(self, layouts: Layouts) -> bytes:
+        """The record of the engine: what strings there are, and they alone, behind all else."""
+        members, tail = dict(self.members), b""
+        for column in layouts[self.probe].payloads:
+            assert column.text is not None
+            assert column.size is not None
+            text = members.pop(column.text.name, b"")[: max(members.get(column.size.name, 0), 0)]
+            tail += text + b"\0" * (-len(text) % 8)
+        return record(layouts, self.probe, self.header, None, **members) + tail
+
+
+def layouts_of(spec: ProbeSpec) -> tuple[RecordLayout, ...]:
+    """Those of a script's records."""
+    return tuple(plan.layout for plan in plan_probes(spec))
+
+
+def traced(folder: Path, layouts: Layouts, events: Sequence[Happened]) -> list[str]:
+    """What ``tpkit trace`` prints, without the times. layouts: the script's."""
+    packed = [RecordLayout.fitting(layout.event, layout.columns, packed=True) for layout in layouts]
     with Output.file(folder / "trace") as output:
-        TextSink(output, Clock(0)).write(Batch(program.layouts, data))
+        TextSink(output, Clock(0)).write(batch(packed, *(each.for_trace(packed) for each in events)))
     # Not splitlines(): it takes more for a line's end than "\n".
     return [without_time(line) for line in (folder / "trace").read_text().removesuffix("\n").split("\n")]
 
@@ -197,20 +228,19 @@ def test_scripts_print_what_trace_prints(tmp_path: Path, kernel: str) -> None:
         if name.category == "ftrace":
             continue
         spec = ProbeSpec((parse_event(tree.format_text(name), name),), string_size=STRING_SIZE)
-        program = generate_bcc(spec)
-        records = [made_up(program, random.Random(f"{name} {n}")) for n in range(8)]  # noqa: S311
-        scripts.add(spec, records)
-        expected.append(traced(tmp_path, program, records))
+        layouts = layouts_of(spec)
+        happened = [made_up(layouts, random.Random(f"{name} {n}")) for n in range(8)]  # noqa: S311
+        scripts.add(spec, happened)
+        expected.append(traced(tmp_path, layouts, happened))
     assert len(expected) > 40
     assert scripts.lines() == expected
 
 
 def test_several_events(tmp_path: Path, read_fixture: ReadFixture) -> None:
     spec = ProbeSpec((read_fixture("syscalls:sys_enter_unlinkat"), read_fixture("syscalls:sys_exit_unlinkat")))
-    program = generate_bcc(spec)
     path: dict[str, Any] = {"dfd": -100, "pathname_text": b'a\n"\\\x1b\xff', "pathname_size": 7}
     scripts = Scripts(tmp_path)
-    scripts.add(spec, [record(program, 0, {"comm": b"r\tm"}, **path), record(program, 1, ret=-2)])
+    scripts.add(spec, [Happened(0, {"comm": b"r\tm"}, path), Happened(1, {}, {"ret": -2})])
     assert scripts.lines() == [[
         r'      42 r\tm            sys_enter_unlinkat(dfd=AT_FDCWD, pathname="a\n\"\\\033\377", flag=0)',
         "      42 rm              sys_exit_unlinkat(ret=-ENOENT)",
@@ -220,22 +250,22 @@ def test_several_events(tmp_path: Path, read_fixture: ReadFixture) -> None:
 def test_hostile_names(tmp_path: Path) -> None:
     """Whatever fields and events are called, each argument has its own name and its own value."""
     spec = ProbeSpec(tuple(hostile(name, f"c-{n}.x") for n, name in enumerate(HOSTILE_EVENTS)))
-    program = generate_bcc(spec)
-    values = [{c.value.name: 100 + at for at, c in enumerate(layout.columns)} for layout in program.layouts]
-    records = [record(program, n, None, **members) for n, members in enumerate(values)]
+    layouts = layouts_of(spec)
+    values = [{c.value.name: 100 + at for at, c in enumerate(layout.columns)} for layout in layouts]
+    happened = [Happened(n, {}, members) for n, members in enumerate(values)]
     scripts = Scripts(tmp_path)
-    scripts.add(spec, records)
+    scripts.add(spec, happened)
     (lines,) = scripts.lines()
-    assert lines == traced(tmp_path, program, records)
+    assert lines == traced(tmp_path, layouts, happened)
     assert "BPF(system=100, class=101, lambda=102, None=103, self=104, __init__=105, x=106, x_2=107, _f" in lines[0]
 
 
-def made_up(program: Program, chance: random.Random) -> bytes:
-    """A record as the program might have sent it."""
+def made_up(layouts: Layouts, chance: random.Random) -> Happened:
+    """An event as the program might have told of it."""
     members: dict[str, Any] = {}
-    for column in program.layouts[0].columns:
+    for column in layouts[0].columns:
         members.update(made_up_members(column, chance))
-    return record(program, 0, {"comm": chance.randbytes(15), "pid": chance.randrange(1 << 22)}, **members)
+    return Happened(0, {"comm": chance.randbytes(15), "pid": chance.randrange(1 << 22)}, members)
 
 
 def made_up_members(column: Column, chance: random.Random) -> Mapping[str, Any]:

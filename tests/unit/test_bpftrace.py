@@ -14,10 +14,12 @@ from tpkit.codegen.bpftrace_flags import Flags, flag_steps
 from tpkit.codegen.bpftrace_shown import Names, literal, name_literal
 from tpkit.decode.tables import name_of
 from tpkit.model import SymbolTable
+from tpkit.program import SCRIPT_STRING_SIZE
 
 
 def program(*events: EventFormat, pair: bool = False, **wanted: object) -> str:
-    (file,) = generate_bpftrace(ProbeSpec(events, **wanted), pair=pair)  # type: ignore[arg-type]
+    spec = ProbeSpec(events, **{"string_size": SCRIPT_STRING_SIZE, **wanted})  # type: ignore[arg-type]
+    (file,) = generate_bpftrace(spec, pair=pair)
     assert file.executable
     assert file.name.endswith(".bt")
     return file.text

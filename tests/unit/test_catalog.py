@@ -115,9 +115,36 @@ def test_another_tpkit(machine: Machine) -> None:
     assert newer.events(newer.ids()) != parsed
 
 
-def test_a_part_is_not_saved(machine: Machine) -> None:
-    machine.catalog().events(machine.tree.event_ids()[1:])
-    assert not machine.cache_folder.exists()
+def test_parts_are_put_beside_each_other(machine: Machine) -> None:
+    first, *others = machine.tree.event_ids()
+    parsed = machine.catalog().events([first])
+    parsed += machine.catalog().events(others)
+    machine.lose_texts()
+    assert machine.catalog().events([first, *others]) == parsed
+
+
+def test_what_was_not_saved_is_parsed(machine: Machine) -> None:
+    first, second, *_ = machine.tree.event_ids()
+    machine.catalog().event(first)
+    assert machine.catalog().event(second) == Catalog(machine.tree).event(second)
+
+
+def test_a_part_of_another_state_goes(machine: Machine) -> None:
+    """What is known of an event that was registered again isn't put beside what is read now."""
+    machine.catalog().event(SWITCH)
+    text = machine.tree.format_text(SWITCH)
+    machine.register_again(SWITCH, text.replace("prev_comm", "other_comm"))
+    machine.catalog().event(TracepointId("syscalls", "sys_enter_unlinkat"))
+    assert machine.catalog().event(SWITCH).fields[0].name == "other_comm"
+
+
+def test_a_damaged_part_is_replaced(machine: Machine) -> None:
+    machine.catalog().event(SWITCH)
+    file = machine.cache_folder / FILE
+    file.write_bytes(file.read_bytes()[:-9] + b"\0" * 9)
+    parsed = machine.all_formats()
+    machine.lose_texts()
+    assert machine.all_formats() == parsed
 
 
 def test_a_copy_has_no_cache(machine: Machine) -> None:

@@ -128,8 +128,8 @@ def test_wrong_usage(tpkit: Run) -> None:
 def test_looking_things_up_needs_no_heavy_imports(verb: list[str]) -> None:
     program = (
         "import sys; sys.argv[0] = 'tpkit'\n"
-        "from tpkit.cli.main import app\n"
-        "app(standalone_mode=False)\n"
+        "from tpkit.cli.main import make_app\n"
+        "make_app()(standalone_mode=False)\n"
         "print(sorted({'bcc', 'numpy', 'jinja2', 'rich', 'pydantic'} & set(sys.modules)))\n"
     )
     done = subprocess.run(

@@ -64,7 +64,7 @@ def test_unlinkat_reads_three_arguments_and_no_more(read_fixture: ReadFixture, k
     source = generate_bcc(ProbeSpec((read_fixture("syscalls:sys_enter_unlinkat", kernel),))).source
     assert "__u64 args[3];" in source
     assert re.findall(r"ctx->args\[(\d)\]", source) == ["0", "1", "2"]
-    assert "bpf_probe_read_user_str(event->pathname_text" in source
+    assert "bpf_probe_read_user_str(to, 4098, (const char *)event->pathname)" in source
     assert "ctx->__pathname_val" not in source
 
 
@@ -77,11 +77,28 @@ def test_the_same_text_gives_the_same_program(tree: Tracefs) -> None:
 
 def test_filters(read_fixture: ReadFixture) -> None:
     event = read_fixture("syscalls:sys_enter_unlinkat")
-    source = generate_bcc(ProbeSpec((event,), pids=(12, 34), comm=b'a"\\', exclude_pid=99)).source
-    assert "if (pid != 12 && pid != 34)" in source
-    assert "comm[0] != 'a' || comm[1] != 34 || comm[2] != 92 || comm[3] != 0" in source
-    assert "99" not in source  # our own pid isn't among those asked for
-    assert "if (pid == 99)" in generate_bcc(ProbeSpec((event,), exclude_pid=99)).source
+    program = generate_bcc(ProbeSpec((event,), pids=(12, 34), tids=(56,), uid=78, comm=b'a"\\', exclude_pid=99))
+    assert "if (task->pid != PID_0 && task->pid != PID_1)" in program.source
+    assert "if (task->tid != TID_0)" in program.source
+    assert "if ((__u32)bpf_get_current_uid_gid() != 78)" in program.source
+    assert "comm[0] != 'a' || comm[1] != 34 || comm[2] != 92 || comm[3] != 0" in program.source
+    assert [value for _, value in program.constants] == [12, 34, 56]  # our own pid isn't among those asked for
+    assert "OWN_PID" not in program.source
+    others = generate_bcc(ProbeSpec((event,), exclude_pid=99))
+    assert "if (task->pid == OWN_PID)" in others.source
+    assert [value for _, value in others.constants] == [99]
+
+
+def test_the_same_program_for_any_process(read_fixture: ReadFixture) -> None:
+    """Numbers that differ from run to run are none of the source's, which is compiled once for all."""
+    event = read_fixture("syscalls:sys_enter_unlinkat")
+    one, other = (generate_bcc(ProbeSpec((event,), pids=(pid,))) for pid in (1234, 5678))
+    assert one.source == other.source
+    assert [place for place, _ in one.constants] == [place for place, _ in other.constants]
+    assert [value for _, value in other.constants] == [5678]
+    assert not re.search("1234|5678", one.source)
+    one, other = (generate_bcc(ProbeSpec((event,), exclude_pid=pid)) for pid in (1, 2))
+    assert one.source == other.source
 
 
 def test_pid_namespaces(read_fixture: ReadFixture) -> None:
@@ -95,5 +112,5 @@ def test_two_events_of_one_name(read_fixture: ReadFixture) -> None:
 
     one = read_fixture("raw_syscalls:sys_enter")
     other = EventFormat(TracepointId("other", "sys_enter"), 1, one.common_fields, one.fields)
-    functions = [p.function for p in generate_bcc(ProbeSpec((one, other))).probes]
+    functions = [hook.function for hook in generate_bcc(ProbeSpec((one, other))).hooks]
     assert functions == ["on_raw_syscalls_sys_enter", "on_other_sys_enter"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tpkit import EventNotFound, InvalidName, Tracefs, TracepointId, UsageError
-from tpkit.discover import NO_SYSCALLS, not_found, parse_bpftrace_list, resolve, select, suggest
+from tpkit.discover import NO_SYSCALLS, not_found, parse_bpftrace_list, resolve, resolve_calls, select, suggest
 
 NAMES = """sched:sched_switch sched:sched_wakeup sched:sched_stat_runtime syscalls:sys_enter_open
 syscalls:sys_enter_openat syscalls:sys_enter_unlink syscalls:sys_enter_unlinkat syscalls:sys_exit_unlinkat
@@ -39,6 +39,77 @@ def names(events: list[TracepointId]) -> list[str]:
 )
 def test_select(patterns: list[str], expected: list[str]) -> None:
     assert names(select(EVENTS, patterns)) == expected
+
+
+CALL_NAMES = """syscalls:sys_enter_openat syscalls:sys_exit_openat syscalls:sys_enter_unlinkat
+syscalls:sys_exit_unlinkat syscalls:sys_enter_exit syscalls:sys_enter_read syscalls:sys_exit_read
+raw_syscalls:sys_enter raw_syscalls:sys_exit sched:sched_switch sched:sched_process_exit task:read""".split()
+BOTH = ["syscalls:sys_enter_unlinkat", "syscalls:sys_exit_unlinkat"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "pair", "events", "calls"),
+    [
+        # A call's own name is the call.
+        ("unlinkat", None, [], ["syscalls:unlinkat"]),
+        ("syscalls:unlinkat", None, [], ["syscalls:unlinkat"]),
+        ("syscalls/unlinkat", None, [], ["syscalls:unlinkat"]),
+        ("unlinkat,openat", None, [], ["syscalls:unlinkat", "syscalls:openat"]),
+        ("unlinkat", True, [], ["syscalls:unlinkat"]),
+        ("unlinkat", False, BOTH, []),
+        # Events that are named are what they are, unless pairs are asked for.
+        ("sys_enter_unlinkat", None, BOTH[:1], []),
+        ("sys_exit_unlinkat", None, BOTH[1:], []),
+        ("sys_enter_unlinkat,sys_exit_unlinkat", None, BOTH, []),
+        ("sys_enter_unlinkat", True, [], ["syscalls:unlinkat"]),
+        ("sys_exit_unlinkat", True, [], ["syscalls:unlinkat"]),
+        ("sys_enter_unlinkat", False, BOTH[:1], []),
+        # A pattern that means both halves means the call, one that means one half means that.
+        ("*unlinkat", None, [], ["syscalls:unlinkat"]),
+        ("syscalls:sys_*_unlinkat", None, [], ["syscalls:unlinkat"]),
+        ("sys_enter_*at", None, ["syscalls:sys_enter_openat", *BOTH[:1]], []),
+        ("sys_exit_*at", None, ["syscalls:sys_exit_openat", *BOTH[1:]], []),
+        ("*unlinkat", False, BOTH, []),
+        ("sys_enter_*at", True, [], ["syscalls:openat", "syscalls:unlinkat"]),
+        # All of a category; exit has no return, and is what it is unless it is asked for as a call.
+        (
+            "syscalls:*",
+            None,
+            ["syscalls:sys_enter_exit"],
+            ["syscalls:openat", "syscalls:read", "syscalls:unlinkat"],
+        ),
+        ("syscalls", None, ["syscalls:sys_enter_exit"], ["syscalls:openat", "syscalls:read", "syscalls:unlinkat"]),
+        ("exit", None, [], ["syscalls:exit"]),
+        ("exit", False, ["syscalls:sys_enter_exit"], []),
+        ("syscalls:sys_enter_exit", True, [], ["syscalls:exit"]),
+        # Names of events go before names of calls.
+        ("read", None, ["task:read"], []),
+        ("syscalls:read", None, [], ["syscalls:read"]),
+        ("raw_syscalls:*", True, ["raw_syscalls:sys_enter", "raw_syscalls:sys_exit"], []),
+        ("sched_switch,unlinkat", None, ["sched:sched_switch"], ["syscalls:unlinkat"]),
+        # What is excluded is gone, by either name.
+        ("syscalls:*,!unlinkat,!*exit", None, [], ["syscalls:openat", "syscalls:read"]),
+        ("syscalls:*,!sys_enter_unlinkat,!exit", None, [], ["syscalls:openat", "syscalls:read"]),
+        ("sys_enter_*at,!unlinkat", None, ["syscalls:sys_enter_openat"], []),
+        ("sched:*,unlinkat,!sys_*", None, ["sched:sched_process_exit", "sched:sched_switch"], []),
+        ("sched:*,!sys_enter_sched_switch", None, ["sched:sched_process_exit", "sched:sched_switch"], []),
+        ("syscalls:*,!*at", None, ["syscalls:sys_enter_exit"], ["syscalls:read"]),
+        ("*unlinkat,!sys_exit_unlinkat", False, BOTH[:1], []),
+        ("unlinkat,!syscalls:*", None, [], []),
+        ("unlinkat,sys_enter_unlinkat", None, BOTH[:1], ["syscalls:unlinkat"]),
+    ],
+)
+def test_calls(wanted: str, pair: bool | None, events: list[str], calls: list[str]) -> None:
+    chosen = resolve_calls(map(TracepointId.parse, CALL_NAMES), [wanted], pair=pair)
+    assert (names(list(chosen.events)), names(list(chosen.calls))) == (events, calls)
+
+
+def test_no_such_call() -> None:
+    known = [TracepointId.parse(name) for name in CALL_NAMES]
+    for pair in (None, True, False):
+        with pytest.raises(EventNotFound, match="unlinkat") as caught:
+            resolve_calls(known, ["unlinkta"], pair=pair)
+        assert caught.value.suggestions[0] == "syscalls:sys_enter_unlinkat"
 
 
 def test_select_all_and_by_regex() -> None:

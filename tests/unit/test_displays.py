@@ -8,7 +8,8 @@ import pytest
 
 from tests.conftest import ReadFixture
 from tpkit.codegen.columns import plan_columns
-from tpkit.decode.words import address, number_shower, numbers
+from tpkit.decode.naming import number_shower
+from tpkit.decode.words import address, numbers
 from tpkit.record import Column, Display
 
 

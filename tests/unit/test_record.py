@@ -8,7 +8,19 @@ import numpy as np
 import pytest
 
 from tests.conftest import ReadFixture
-from tpkit import EventFormat, GenerateError, ProbeSpec, RecordLayout, Tracefs, UsageError, generate_bcc, parse_event
+from tpkit import (
+    EventFormat,
+    GenerateError,
+    ProbeSpec,
+    RecordLayout,
+    Tracefs,
+    UsageError,
+    generate_bcc,
+    parse_event,
+    parse_format,
+)
+from tpkit.codegen.packed import MAX_RECORD, SPARE
+from tpkit.codegen.probes import plan_probes
 from tpkit.record import HEADER_SIZE, Member, Scalar
 
 
@@ -59,10 +71,20 @@ def test_scalars_have_the_sizes_that_they_say() -> None:
         Scalar.of(3, signed=False)
 
 
-def test_all_events_of_a_program_share_a_stride(read_fixture: ReadFixture) -> None:
+def test_every_event_has_records_of_its_own_size(read_fixture: ReadFixture) -> None:
     events = (read_fixture("syscalls:sys_enter_getpid"), read_fixture("syscalls:sys_enter_openat"))
-    program = generate_bcc(ProbeSpec(events))
-    assert {layout.stride for layout in program.layouts} == {program.stride}
+    small, large = generate_bcc(ProbeSpec(events)).layouts
+    assert small.stride == HEADER_SIZE
+    # dfd, filename, its size, flags, mode: the string itself comes behind.
+    assert large.stride == HEADER_SIZE + 4 + 4 + 8 + 4 + 4 + 2 + 6
+    assert [column.label for column in large.payloads] == ["filename"]
+
+
+def test_all_events_of_a_script_share_a_stride(read_fixture: ReadFixture) -> None:
+    events = (read_fixture("syscalls:sys_enter_getpid"), read_fixture("syscalls:sys_enter_openat"))
+    small, large = (plan.layout for plan in plan_probes(ProbeSpec(events, string_size=64)))
+    assert small.stride == large.stride
+    assert large.stride >= HEADER_SIZE + 64
 
 
 @pytest.mark.parametrize(
@@ -80,10 +102,20 @@ def test_no_event_is_no_wish() -> None:
         ProbeSpec(())
 
 
-def test_a_record_that_is_too_large(read_fixture: ReadFixture) -> None:
-    lines = "".join(f"\tfield:const char * p{n};\toffset:{8 + 8 * n};\tsize:8;\tsigned:0;\n" for n in range(40))
-    from tpkit import parse_format
-
-    event = parse_format(f"name: big\nID: 1\nformat:\n\n{lines}\nprint fmt: \"\"\n", "cat")
+def test_a_record_that_is_too_large() -> None:
+    for count, size in ((40, 4096), (5000, 1)):
+        with pytest.raises(GenerateError, match="bytes"):
+            plan_probes(ProbeSpec((with_strings(count),), string_size=size))
     with pytest.raises(GenerateError, match="bytes"):
-        generate_bcc(ProbeSpec((event,), string_size=4096))
+        generate_bcc(ProbeSpec((with_strings(500),)))
+
+
+def test_many_strings_share_the_room_that_there_is() -> None:
+    (few,), (many,) = (generate_bcc(ProbeSpec((with_strings(count),))).layouts for count in (3, 40))
+    assert [column.room for column in few.columns] == [4096 + 2] * 3
+    assert {column.room for column in many.columns} == {(MAX_RECORD - many.stride - SPARE) // 40 // 8 * 8}
+
+
+def with_strings(count: int) -> EventFormat:
+    lines = "".join(f"\tfield:const char * p{n};\toffset:{8 + 8 * n};\tsize:8;\tsigned:0;\n" for n in range(count))
+    return parse_format(f'name: big\nID: 1\nformat:\n\n{lines}\nprint fmt: ""\n', "cat")

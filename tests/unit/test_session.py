@@ -11,13 +11,28 @@ from typing import Any
 import pytest
 
 from tests.conftest import ReadFixture
-from tests.unit.records import record, unlinkat
-from tpkit import ProbeSpec, Program, ReplayRuntime, Session, SinkError, TracepointId, UsageError, generate_bcc
+from tests.unit.records import record, ring, unlinkat
+from tpkit import (
+    Cause,
+    Ledger,
+    Loss,
+    ProbeSpec,
+    Program,
+    ReplayRuntime,
+    Session,
+    SinkError,
+    TracepointId,
+    UsageError,
+    generate_bcc,
+)
+from tpkit.batch import Batch
 from tpkit.decode.clock import Clock
+from tpkit.runtime.base import Counts
 from tpkit.runtime.replay import Replaying
 from tpkit.sinks.jsonlines import JsonLinesSink
 from tpkit.sinks.output import Output, ReaderGone
 from tpkit.sinks.text import TextSink
+from tpkit.tracing import run
 
 CLOCK = Clock(0)
 HOSTILE = b'a\nb\x1b[31m"\xff\\'
@@ -29,24 +44,24 @@ def program(read_fixture: ReadFixture) -> Program:
     return generate_bcc(ProbeSpec(tuple(read_fixture(n) for n in names), string_size=16))
 
 
-def written(tmp_path: Path, program: Program, chunks: list[bytes], form: str = "text", **options: Any) -> str:
+def written(tmp_path: Path, program: Program, *chunks: bytes, form: str = "text", **options: Any) -> str:
+    """What sinks make of a recording; chunks: of whole records."""
     path = tmp_path / "out"
     with Output.file(path) as output:
         sink = TextSink(output, CLOCK) if form == "text" else JsonLinesSink(output, CLOCK)
         with Session(program, ReplayRuntime(chunks), **options) as session:
-            sink.begin()
-            for delivery in session:
-                sink.write(delivery.batch)
+            run(session, sink)
     return path.read_text()
 
 
-def events(tmp_path: Path, program: Program, chunks: list[bytes]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in written(tmp_path, program, chunks, "json").splitlines()]
+def events(tmp_path: Path, program: Program, *records: bytes) -> list[dict[str, Any]]:
+    lines = written(tmp_path, program, ring(*records), form="json").splitlines()
+    return [json.loads(line) for line in lines if '"ledger"' not in line]
 
 
 def test_text(tmp_path: Path, program: Program) -> None:
     exit_record = record(program, 1, {"time": 2_000_000_000}, ret=-2)
-    lines = written(tmp_path, program, [unlinkat(program, b"/tmp/x", flag=0x200), exit_record]).splitlines()
+    lines = written(tmp_path, program, ring(unlinkat(program, b"/tmp/x", flag=0x200), exit_record)).splitlines()
     assert lines[0].split() == ["TIME", "PID", "COMM", "EVENT"]
     assert re.fullmatch(
         r'\d\d:\d\d:01\.000000 +42 rm +sys_enter_unlinkat\(dfd=AT_FDCWD, pathname="/tmp/x", flag=AT_REMOVEDIR\)',
@@ -62,7 +77,7 @@ def test_text(tmp_path: Path, program: Program) -> None:
         ({"flag": 1}, "flag=1"),
         ({"dfd": 7}, "dfd=7"),
         ({"path": b"x" * 16}, 'pathname="xxxxxxxxxxxxxxxx",'),
-        ({"path": b"x" * 17, "size": 18}, 'pathname="xxxxxxxxxxxxxxxx"...,'),
+        ({"path": b"x" * 17}, 'pathname="xxxxxxxxxxxxxxxx"...,'),
         ({"path": None}, "pathname=0x7ffe0000,"),
         ({"path": None, "pathname": 0}, "pathname=NULL,"),
         ({"path": b""}, 'pathname="",'),
@@ -74,13 +89,13 @@ def test_text(tmp_path: Path, program: Program) -> None:
 )
 def test_values_in_text(tmp_path: Path, program: Program, members: dict[str, Any], shown: str) -> None:
     members = {"path": b"/x", **members}
-    text = written(tmp_path, program, [unlinkat(program, **members)])
+    text = written(tmp_path, program, ring(unlinkat(program, **members)))
     assert shown in text
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", text)
 
 
 def test_json_gives_the_exact_bytes_back(tmp_path: Path, program: Program) -> None:
-    (event,) = events(tmp_path, program, [unlinkat(program, HOSTILE)])
+    (event,) = events(tmp_path, program, unlinkat(program, HOSTILE))
     assert event["event"] == "syscalls:sys_enter_unlinkat"
     assert (event["pid"], event["tid"], event["comm"]) == (42, 43, "rm")
     assert event["args"] == {"dfd": -100, "pathname": HOSTILE.decode("utf-8", "replace"), "flag": 0}
@@ -91,42 +106,64 @@ def test_json_gives_the_exact_bytes_back(tmp_path: Path, program: Program) -> No
 
 def test_json_of_strings_that_are_utf8(tmp_path: Path, program: Program) -> None:
     name = b'a\nb\x1b[31m"'
-    (event,) = events(tmp_path, program, [unlinkat(program, name)])
+    (event,) = events(tmp_path, program, unlinkat(program, name))
     assert event["args"]["pathname"].encode() == name
     assert "args_hex" not in event
 
 
 def test_json_of_what_is_missing(tmp_path: Path, program: Program) -> None:
-    cut, fault = events(tmp_path, program, [unlinkat(program, b"y" * 17, 18), unlinkat(program, None)])
+    cut, fault = events(tmp_path, program, unlinkat(program, b"y" * 17), unlinkat(program, None))
     assert (cut["args"]["pathname"], cut["args_truncated"]) == ("y" * 16, ["pathname"])
     assert (fault["args"]["pathname"], fault["args_unreadable"]) == ("0x7ffe0000", ["pathname"])
 
 
 def test_order_is_kept_across_events(tmp_path: Path, program: Program) -> None:
-    mixed = unlinkat(program, b"a") + record(program, 1, ret=0) + unlinkat(program, b"b")
-    assert [e["event"].split("_")[1] for e in events(tmp_path, program, [mixed])] == ["enter", "exit", "enter"]
+    mixed = (unlinkat(program, b"a"), record(program, 1, ret=0), unlinkat(program, b"b"))
+    assert [e["event"].split("_")[1] for e in events(tmp_path, program, *mixed)] == ["enter", "exit", "enter"]
 
 
 def test_dynamic_strings(tmp_path: Path, program: Program) -> None:
-    exec_record = record(program, 2, filename_text=b"/bin/rm", filename_size=8, old_pid=7)
-    text = written(tmp_path, program, [exec_record])
+    exec_record = record(program, 2, None, {"filename": b"/bin/rm"}, old_pid=7)
+    text = written(tmp_path, program, ring(exec_record))
     assert 'sched_process_exec(filename="/bin/rm", pid=0, old_pid=7)' in text
 
 
 def test_max_events_is_exact(tmp_path: Path, program: Program) -> None:
-    chunk = unlinkat(program, b"x") * 10
-    text = written(tmp_path, program, [chunk, chunk], max_events=13)
+    chunk = ring(*[unlinkat(program, b"x")] * 10)
+    text = written(tmp_path, program, chunk, chunk, max_events=13)
     assert len(text.splitlines()) == 1 + 13
 
 
+def test_what_comes_behind_the_last_one_wanted_is_counted(program: Program) -> None:
+    chunk = ring(*[unlinkat(program, b"x")] * 10)
+    with Session(program, ReplayRuntime([chunk, chunk]), max_events=13) as session:
+        sizes = [len(delivery.batch) for delivery in session]
+    assert sizes == [10, 3]
+    account = session.ledger.accounts[0]
+    assert (account.matched, account.delivered, account.lost) == (20, 13, {Cause.LIMIT: 7})
+    assert account.is_balanced
+    assert not session.ledger.is_lossy  # nobody misses what wasn't wanted
+
+
 def test_losses_are_told_when_they_happen(program: Program) -> None:
-    chunk = unlinkat(program, b"x")
-    runtime = ReplayRuntime([chunk, b"", chunk], lost=[(0, 0, 0), (5, 0, 1), (7, 0, 1)])
-    with Session(program, runtime) as session:
-        told = [delivery.lost for delivery in session]
-    assert [lost for lost in told if any(lost)] == [(5, 0, 1), (2, 0, 0)]
-    assert session.totals.lost == (7, 0, 1)
-    assert session.totals.delivered == (2, 0, 0)
+    chunk = ring(unlinkat(program, b"x"))
+    counted = [
+        (Counts(matched=1), Counts(), Counts()),
+        (Counts(matched=6, full=5), Counts(), Counts(matched=1, unpaired=1)),
+        (Counts(matched=9, full=7), Counts(), Counts(matched=1, unpaired=1)),
+    ]
+    with Session(program, ReplayRuntime([chunk, b"", chunk], counted)) as session:
+        told = [delivery.losses for delivery in session]
+    enter, _, exec_ = program.events
+    assert [losses for losses in told if losses] == [
+        (Loss(enter, 5), Loss(exec_, 1, Cause.UNPAIRED)),
+        (Loss(enter, 2),),
+    ]
+    assert [account.all_lost for account in session.ledger.accounts] == [7, 0, 1]
+    assert [account.delivered for account in session.ledger.accounts] == [2, 0, 0]
+    assert session.ledger.lost == {Cause.RING_FULL: 7, Cause.UNPAIRED: 1}
+    assert session.ledger.is_balanced
+    assert session.ledger.is_lossy
 
 
 def test_lost_events_are_shown(tmp_path: Path) -> None:
@@ -134,11 +171,80 @@ def test_lost_events_are_shown(tmp_path: Path) -> None:
     for form, sink in (("text", TextSink), ("json", JsonLinesSink)):
         path = tmp_path / form
         with Output.file(path) as output:
-            sink(output, CLOCK).lost([(event, 3)])
+            sink(output, CLOCK).lost([Loss(event, 3)])
         text = path.read_text()
         assert "3" in text
         assert str(event) in text
     assert json.loads(text) == {"lost": 3, "event": str(event), "cause": "ring buffer full"}
+
+
+class FailingSink:
+    """Takes so many batches, and of the next one only some records; then its disk is full."""
+
+    def __init__(self, batches: int, records: int, error: BaseException) -> None:
+        self.taken = 0
+        self._batches, self._records, self._error = batches, records, error
+        self.ended: Ledger | None = None
+
+    def begin(self) -> None:
+        pass
+
+    def write(self, batch: Batch) -> None:
+        if not self._batches:
+            if isinstance(self._error, SinkError):
+                self._error.written = self._records
+            self.taken += self._records
+            raise self._error
+        self._batches -= 1
+        self.taken += len(batch)
+
+    def lost(self, losses: Any) -> None:
+        pass
+
+    def end(self, ledger: Ledger) -> None:
+        self.ended = ledger
+
+
+@pytest.mark.parametrize(
+    ("error", "records"), [(SinkError("full", where="out"), 4), (RuntimeError("a bug"), 0), (KeyboardInterrupt(), 0)]
+)
+def test_what_a_failing_sink_didnt_take_is_counted(program: Program, error: BaseException, records: int) -> None:
+    chunks = [ring(*[unlinkat(program, b"x")] * 10)] * 4
+    sink = FailingSink(1, records, error)
+    runtime = WatchedRuntime(chunks)
+    with Session(program, runtime) as session, pytest.raises(type(error)):
+        run(session, sink)
+    account = session.ledger.accounts[0]
+    # What was still on its way is nobody's any more, and counted all the same.
+    assert (account.matched, account.delivered) == (40, 10 + records)
+    assert account.lost == {Cause.OUTPUT: 30 - records}
+    assert sink.taken == account.delivered
+    assert session.ledger.is_balanced
+    assert session.ledger.is_lossy
+
+
+def test_a_reader_that_goes_away_is_no_error(program: Program) -> None:
+    gone = ReaderGone("pipe")
+    sink = FailingSink(1, 0, gone)
+    with Session(program, ReplayRuntime([ring(unlinkat(program, b"x"))] * 3)) as session:
+        ledger = run(session, sink)
+    assert (ledger.delivered, ledger.lost) == (1, {Cause.OUTPUT: 2})
+    assert sink.ended == ledger
+
+
+def test_the_first_loss_may_end_it(program: Program) -> None:
+    chunk = ring(unlinkat(program, b"x"))
+    lost = [0, 0, *[3] * 6]
+    counted = [(Counts(matched=n + each, full=each), Counts(), Counts()) for n, each in enumerate(lost, 1)]
+    runtime = ReplayRuntime([chunk] * 8, counted)
+    sink = FailingSink(100, 0, RuntimeError())
+    seen: list[int] = []
+    with Session(program, runtime) as session:
+        ledger = run(session, sink, observe=lambda ledger: seen.append(ledger.all_lost), end_on_loss=True)
+    assert seen[:3] == [0, 0, 3]
+    assert session.is_stopping
+    assert ledger.is_balanced  # what was waiting still came
+    assert ledger.delivered == 8
 
 
 class WatchedRuntime(ReplayRuntime):
@@ -152,7 +258,7 @@ class WatchedRuntime(ReplayRuntime):
 
 
 def test_a_session_cleans_up_after_an_error(program: Program) -> None:
-    runtime = WatchedRuntime([unlinkat(program, b"x")])
+    runtime = WatchedRuntime([ring(unlinkat(program, b"x"))])
     before = open_descriptors()
     with pytest.raises(RuntimeError, match="consumer"):
         consume_badly(program, runtime)
@@ -171,7 +277,7 @@ def open_descriptors() -> int:
 
 
 def test_stop_before_and_after(program: Program) -> None:
-    session = Session(program, ReplayRuntime([unlinkat(program, b"x")]))
+    session = Session(program, ReplayRuntime([ring(unlinkat(program, b"x"))]))
     session.stop()
     with session:
         assert sum(len(d.batch) for d in session) == 1  # what waits is still delivered
@@ -217,8 +323,8 @@ def test_a_full_disk_and_a_closed_pipe() -> None:
 
 def test_the_kernels_own_table_names_flags(tmp_path: Path, read_fixture: ReadFixture) -> None:
     program = generate_bcc(ProbeSpec((read_fixture("syscalls:sys_enter_openat", "7.2"),), string_size=16))
-    opened = record(program, filename_text=b"/x", filename_size=3, flags=0x80241 | 1 << 30, dfd=3)
-    assert "flags=O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC|0x40000000, mode=0)" in written(tmp_path, program, [opened])
-    (event,) = events(tmp_path, program, [opened])
+    opened = record(program, 0, None, {"filename": b"/x"}, flags=0x80241 | 1 << 30, dfd=3)
+    assert "flags=O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC|0x40000000, mode=0)" in written(tmp_path, program, ring(opened))
+    (event,) = events(tmp_path, program, opened)
     assert event["args"]["flags"] == 0x80241 | 1 << 30
     assert event["args_text"]["flags"].startswith("O_WRONLY|")

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from tpkit.decode.structs import payload_text
 from tpkit.decode.structs.members import _SHOWN
 from tpkit.model import CType, Field, TracepointId
+from tpkit.payload import Payload, PayloadKind
 from tpkit.syscall_words.layouts import OWN, STRUCTS
 from tpkit.syscall_words.names import NAMES
-from tpkit.syscall_words.payloads import Payload, PayloadKind, all_payloads, payload_of, struct_name, struct_size
+from tpkit.syscall_words.payloads import all_payloads, needed_numbers, payload_of, struct_name, struct_size
 
 K = PayloadKind
 SOCKADDR_IN = struct.pack("<H", socket.AF_INET) + bytes([0, 80, 127, 0, 0, 1]) + bytes(8)
@@ -108,6 +109,12 @@ def pack(layout: str, *values: int | bytes) -> bytes:
             "{si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=42, si_uid=1000, si_status=3, si_utime=1, si_stime=2}",
         ),
         (K.SIGINFO, bytes(48), "{}"),
+        (
+            K.SCHEDULE,
+            pack("IIQiIQQQII", 48, 0, 0, 5, 0, 0, 0, 0, 7, 7),
+            "{size=48, sched_policy=SCHED_OTHER, sched_flags=0, sched_nice=5, sched_priority=0, sched_runtime=0, "
+            "sched_deadline=0, sched_period=0}",
+        ),
         (K.UTSNAME, b"Linux".ljust(65, b"\0") + b"vm".ljust(325, b"\0"), '{sysname="Linux", nodename="vm", ...}'),
         (K.MESSAGE, pack("q", 1) + b"text", '{mtype=1, mtext="text"}'),
         (K.SEMAPHORE_OPERATIONS, pack("Hhh", 0, -1, 0x1000), "[{sem_num=0, sem_op=-1, sem_flg=SEM_UNDO}]"),
@@ -153,6 +160,26 @@ def test_words(kind: PayloadKind, data: bytes, text: str) -> None:
         (K.IOCTL, bytes(64), {"cmd": 12345, "ret": 0}, ""),
         (K.PRCTL, b"worker\0garbage!!", {"option": 15, "ret": 0}, '"worker"'),
         (K.PRCTL, bytes(16), {"option": 4, "ret": 0}, ""),
+        (K.PRCTL, pack("i", 9), {"option": 2, "ret": 0}, "[SIGKILL]"),
+        (K.ARCH_PRCTL, pack("Q", 0x7F00), {"option": 0x1003, "ret": 0}, "[0x7f00]"),
+        (K.ARCH_PRCTL, pack("Q", 0x7F00), {"option": 0x1002, "ret": 0}, ""),
+        (K.SECCOMP, pack("HxxxxxxQ", 4, 0x1000), {"op": 1}, "{len=4, filter=0x1000}"),
+        (K.SECCOMP, pack("I", 0x7FFF0000), {"op": 2}, "[SECCOMP_RET_ALLOW]"),
+        (K.FCNTL, FLOCK, {"cmd": 5, "ret": 0}, "{l_type=F_WRLCK, l_whence=SEEK_SET, l_start=5, l_len=10, l_pid=0}"),
+        (
+            K.BPF,
+            pack("IIIII", 1, 4, 8, 16, 1),
+            {"cmd": 0},
+            "{map_type=BPF_MAP_TYPE_HASH, key_size=4, value_size=8, max_entries=16, map_flags=BPF_F_NO_PREALLOC}",
+        ),
+        (K.BPF, pack("IxxxxQQQ", 3, 0x10, 0x20, 0), {"cmd": 2}, "{map_fd=3, key=0x10, value=0x20, flags=0}"),
+        (
+            K.IOCTL,
+            pack("IIII", 0x500, 5, 0xBF, 0x8A3B).ljust(64, b"\0"),
+            {"cmd": 0x5401, "ret": 0},
+            "{c_iflag=ICRNL|IXON, c_oflag=OPOST|ONLCR, c_cflag=B38400|CS8|CREAD, "
+            "c_lflag=ISIG|ICANON|ECHO|ECHOE|ECHOK|ECHOCTL|ECHOKE|IEXTEN, ...}",
+        ),
         (K.FUTEX_TIMEOUT, pack("qq", 1, 2), {"op": 0x80}, "{tv_sec=1, tv_nsec=2}"),
         (K.FUTEX_TIMEOUT, pack("qq", 1, 2), {"op": 0x189}, "{tv_sec=1, tv_nsec=2}"),
         (K.FUTEX_TIMEOUT, pack("qq", 1, 2), {"op": 1}, ""),
@@ -185,7 +212,7 @@ def test_words_that_depend(kind: PayloadKind, data: bytes, others: Mapping[str, 
         (K.BUFFER, b"abc", 10, '"abc"...'),
         (K.STRING, b"abc", 10, '"abc"...'),
         (K.STRINGS, b"sh\0-", 10, '["sh", "-"..., ...]'),
-        (K.STRINGS, b"sh\0", 10, '["sh", ...]'),
+        (K.STRINGS, b"sh\0-lg\0", 10, '["sh", "-lg", ...]'),
         (K.INTS, pack("i", 1), 12, "[1, ...]"),
         (K.POLLFDS, pack("ihh", 3, 1, 0), 16, "[{fd=3, events=POLLIN}, ...]"),
         (K.TIMESPEC, pack("q", 3), 16, "{tv_sec=3, ...}"),
@@ -213,6 +240,8 @@ PIECES = pack("QQQQ", 0x1000, 5, 0x2000, 4)
         (K.IOVEC, PIECES + b"hellow", 32, {}, '[{iov_base="hello", iov_len=5}, {iov_base="w"..., iov_len=4}]'),
         (K.IOVEC, PIECES + b"hel", 32, {}, '[{iov_base="hel"..., iov_len=5}, {iov_base=0x2000, iov_len=4}]'),
         (K.IOVEC, PIECES + b"hel", 32, {"ret": 3}, '[{iov_base="hel", iov_len=5}, {iov_base="", iov_len=4}]'),
+        (K.SIGSET_ARGUMENT, pack("QQ", 0x1000, 8), 16, {}, "{sigmask=0x1000, sigsetsize=8}"),
+        (K.SIGSET_ARGUMENT, pack("QQQ", 0x1000, 8, 1 << 16), 16, {}, "{sigmask=[CHLD], sigsetsize=8}"),
         (K.IOVEC, PIECES, 32, {}, "[{iov_base=0x1000, iov_len=5}, {iov_base=0x2000, iov_len=4}]"),
         (K.IOVEC, PIECES, 64, {}, "[{iov_base=0x1000, iov_len=5}, {iov_base=0x2000, iov_len=4}, ...]"),
         (
@@ -305,6 +334,14 @@ def test_every_kind_is_used_and_has_words() -> None:
         for machine in OWN:
             assert isinstance(words(kind, bytes(512), machine), str)
         assert struct_name(kind) is None or struct_size(struct_name(kind) or "") > 0
+
+
+def test_what_words_depend_on_is_said() -> None:
+    """Numbers that aren't said to be needed change nothing."""
+    for kind in PayloadKind:
+        others = dict.fromkeys(OTHERS - set(needed_numbers(kind)), 2)
+        assert set(needed_numbers(kind)) <= OTHERS
+        assert words(kind, bytes(range(128)), others=others) == words(kind, bytes(range(128)))
 
 
 def test_every_member_can_be_shown() -> None:

@@ -24,7 +24,7 @@ from tpkit.record import Display
 from tpkit.syscall_words import argument_table
 from tpkit.syscall_words import dependent as dependent_module
 from tpkit.syscall_words.arguments import all_arguments
-from tpkit.syscall_words.dependent import deciding_argument, dependent_groups, dependent_table, option_name
+from tpkit.syscall_words.dependent import deciding_arguments, dependent_groups, dependent_table, option_name
 from tpkit.syscall_words.layouts import OWN as OWN_STRUCTS
 from tpkit.syscall_words.layouts import STRUCTS
 from tpkit.syscall_words.names import BASES, FLAGS, MASKS, NAMES, OWN
@@ -210,7 +210,9 @@ def dependent(
         ("setsockopt.optname", "int", {"level": 12345}, 2, None),
         ("prctl.arg2", "unsigned long", {"option": 1}, 9, "SIGKILL"),
         ("prctl.arg2", "unsigned long", {"option": 47}, 2, "PR_CAP_AMBIENT_RAISE"),
-        ("prctl.arg3", "unsigned long", {"option": 47}, 21, "CAP_SYS_ADMIN"),
+        ("prctl.arg3", "unsigned long", {"option": 47, "arg2": 2}, 21, "CAP_SYS_ADMIN"),
+        ("prctl.arg3", "unsigned long", {"option": 47, "arg2": 4}, 0, None),
+        ("prctl.arg3", "unsigned long", {"option": 22, "arg2": 2}, 0, None),
         ("prctl.arg2", "unsigned long", {"option": 0x59616D61}, 2**64 - 1, "PR_SET_PTRACER_ANY"),
         ("ptrace.data", "unsigned long", {"request": 0x4200}, 0x100001, "PTRACE_O_TRACESYSGOOD|PTRACE_O_EXITKILL"),
         ("futex.val3", "u32", {"op": 0x189}, 0xFFFFFFFF, "FUTEX_BITSET_MATCH_ANY"),
@@ -226,8 +228,8 @@ def test_words_that_depend_on_another_argument(
 
 def test_what_decides() -> None:
     field = Field("arg", CType("unsigned long", "unsigned long"), 24, 8, False)
-    assert deciding_argument(TracepointId("syscalls", "sys_enter_fcntl"), field) == "cmd"
-    assert deciding_argument(TracepointId("syscalls", "sys_enter_ioctl"), field) is None
+    assert deciding_arguments(TracepointId("syscalls", "sys_enter_fcntl"), field) == ("cmd",)
+    assert deciding_arguments(TracepointId("syscalls", "sys_enter_ioctl"), field) == ()
     assert dependent("fcntl.arg", "unsigned long", {"cmd": 2}, "pdp11") is None
     assert option_name(41, 26) == "IPV6_V6ONLY"
     assert option_name(41, 9999) is None
@@ -239,9 +241,10 @@ def test_every_deciding_value_has_a_number() -> None:
     known = {name for names in everywhere for _, name in names}
     for values in (dependent_module._DEPENDENT, dependent_module._RESULTS):
         for _, groups in values.values():
-            assert set(groups) <= known
-    for shapes in (structs._FCNTL, structs._IOCTL, structs._PRCTL, structs._SECCOMP, structs._SHARED, structs._QUEUES):
-        assert set(shapes) <= {word for name in known for word in name.split(" or ")}
+            assert {word for name in groups for word in name.split()} <= known
+    commands = {name: value for name, value in vars(structs).items() if name.isupper()}
+    for shapes in commands.keys() - {"_BY_KIND", "_SHOWN", "_WAITS"}:
+        assert set(commands[shapes]) <= {word for name in known for word in name.split(" or ")}
     assert known >= structs._WAITS - {"FUTEX_WAIT_REQUEUE_PI", "FUTEX_LOCK_PI2"}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tpkit.cli import options
-from tpkit.cli.options import STRING_SIZE, Section, Target
+from tpkit.cli.options import Section, Target
 from tpkit.cli.show import say, write
 from tpkit.errors import UsageError
 
@@ -23,7 +23,7 @@ def generate(
     pid: options.Pids = None,
     comm: options.Comm = None,
     filters: options.Filters = None,
-    string_size: options.StringSize = STRING_SIZE,
+    string_size: options.StringSize = None,
     pair: options.Pair = False,
     portable: options.Portable = False,
     section: options.SectionForm = Section.TRACEPOINT,
@@ -43,6 +43,7 @@ def generate(
     The code is yours. Without -o one file goes to stdout; libbpf makes a folder.
     """
     from tpkit.cli.request import chosen_events, probe_spec  # heavy imports, which help needn't wait for
+    from tpkit.program import SCRIPT_STRING_SIZE
 
     _refuse_others_options(target, pair=pair, portable=portable, section=section, printk=printk)
     if target is not Target.BCC and filters:
@@ -50,7 +51,7 @@ def generate(
     if target is Target.LIBBPF and output is None:
         raise UsageError("a libbpf program is several files", where="--target libbpf", remedy="give a folder: -o DIR")
     wanted = chosen_events(_with_partners(events) if pair else events, tracefs)
-    spec = probe_spec(wanted, pid, comm, string_size, filters=filters)
+    spec = probe_spec(wanted, pid, comm, string_size or SCRIPT_STRING_SIZE, filters=filters)
     make = _maker(target, tracefs, pair=pair, portable=portable, section=section, printk=printk)
     _deliver(make(spec), output, target, force=force)
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tpkit.cli.completion import complete_event
-from tpkit.program import DEFAULT_STRING_SIZE, MAX_STRING_SIZE
+from tpkit.program import DEFAULT_BUFFER_SIZE, MAX_STRING_SIZE, SCRIPT_STRING_SIZE
 
 
 class NameSource(StrEnum):
@@ -24,6 +24,15 @@ class OutputFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    CSV = "csv"
+    RECORDS = "records"
+
+
+class OnLoss(StrEnum):
+    """What ``trace`` does when events were lost."""
+
+    GO_ON = "go-on"
+    EXIT = "exit"
 
 
 class Section(StrEnum):
@@ -54,6 +63,15 @@ Events = Annotated[
     typer.Argument(
         metavar="EVENT...",
         help="Names (syscalls:sys_enter_unlinkat, or sys_enter_unlinkat), categories, globs.",
+        autocompletion=complete_event,
+    ),
+]
+TracedEvents = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="EVENT... [-- COMMAND...]",
+        help="Names (syscalls:sys_enter_unlinkat, sys_enter_unlinkat), system calls (unlinkat), categories, globs. "
+        "A command is started, and traced with all that it starts.",
         autocompletion=complete_event,
     ),
 ]
@@ -94,13 +112,14 @@ MaxEvents = Annotated[
 Format = Annotated[OutputFormat, typer.Option("-f", "--format", help="Lines for people, or JSON, an object a line.")]
 OutputFile = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write events to FILE.")]
 StringSize = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--string-size",
         metavar="BYTES",
         min=1,
         max=MAX_STRING_SIZE,
-        help="Keep so many bytes of a string; a longer one is marked.",
+        help="Keep so many bytes of a string; a longer one is marked. "
+        f"[default: {MAX_STRING_SIZE}, {DEFAULT_BUFFER_SIZE} of buffers; {SCRIPT_STRING_SIZE} in generated programs]",
     ),
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No header, and totals only when something was lost.")]
@@ -131,7 +150,39 @@ Printk = Annotated[bool, typer.Option("--printk", help="libbpf: the shortest for
 Pair = Annotated[
     bool, typer.Option("--pair", help="bpftrace: system calls as one line, with result and time, from both events.")
 ]
+PairOrNot = Annotated[
+    bool | None,
+    typer.Option(
+        "--pair/--no-pair",
+        help="Entry and return of a system call as one event, or as two. [default: one where a pattern means both]",
+        show_default=False,
+    ),
+]
+Failed = Annotated[bool, typer.Option("--failed", help="Only system calls that failed.")]
+MinLatency = Annotated[
+    str | None,
+    typer.Option("--min-latency", metavar="TIME", help="Only system calls that took so long: 500us, 1ms, 2s."),
+]
+MoreEvents = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-e", "--event", metavar="EVENT", help="One more event; a --filter behind it is for this event.",
+        autocompletion=complete_event,
+    ),
+]
+Threads = Annotated[str | None, typer.Option("-t", "--tid", metavar="TID[,TID]", help="Only these threads.")]
+User = Annotated[str | None, typer.Option("-u", "--user", metavar="USER", help="Only tasks of this user.")]
+Cgroup = Annotated[
+    Path | None,
+    typer.Option("--cgroup", metavar="PATH", help="Only tasks in this cgroup or below it; below /sys/fs/cgroup."),
+]
+BufferSize = Annotated[
+    str, typer.Option("--buffer-size", metavar="SIZE", help="Room for events that wait to be read: 64K to 1024M.")
+]
+Raw = Annotated[bool, typer.Option("--raw", help="Numbers as numbers, without names for them.")]
+LossPolicy = Annotated[
+    OnLoss, typer.Option("--on-loss", help="exit: end when events were lost, with status 3.")
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Compile anew, and keep nothing for the next time.")]
 TargetOption = Annotated[Target, typer.Option("--target", help="What to generate programs for.")]
 Words = Annotated[bool, typer.Option("-v", "--verbose", help="Show all that the compiler and the verifier said.")]
-
-STRING_SIZE = DEFAULT_STRING_SIZE

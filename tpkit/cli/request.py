@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pwd
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,15 +15,53 @@ from tpkit.errors import UsageError
 from tpkit.filters.tree import Filter
 from tpkit.host import pid_namespace
 from tpkit.model import EventFormat
-from tpkit.program import ProbeSpec
+from tpkit.program import RING_SIZES, ProbeSpec
 
 
-def pids_of(text: str | None) -> tuple[int, ...]:
+def numbers_of(text: str | None, option: str) -> tuple[int, ...]:
     """``12,34`` as numbers. Raises UsageError."""
     try:
         return tuple(int(part) for part in text.split(",")) if text is not None else ()
     except ValueError:
-        raise UsageError(f"{text!r} is no list of process ids", where="-p", remedy="give -p 12 or -p 12,34") from None
+        remedy = f"give {option} 12 or {option} 12,34"
+        raise UsageError(f"{text!r} is no list of process ids", where=option, remedy=remedy) from None
+
+
+def user_of(text: str | None) -> int | None:
+    """A user's number, by number or name. Raises UsageError."""
+    if text is None or text.isdecimal():
+        return None if text is None else int(text)
+    try:
+        return pwd.getpwnam(text).pw_uid
+    except KeyError:
+        remedy = "give a name or a number; see id(1)"
+        raise UsageError(f"there is no user {text!r}", where="-u", remedy=remedy) from None
+
+
+_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+def size_of(text: str) -> int:
+    """``64K``, ``16M`` or a plain number, in bytes: the next power of two. Raises UsageError."""
+    number, unit = (text[:-1], text[-1].upper()) if text[-1:].upper() in _UNITS else (text, "")
+    least, most = RING_SIZES
+    if not number.isdecimal() or not least <= int(number) * _UNITS.get(unit, 1) <= most:
+        remedy = f"give {least >> 10}K to {most >> 20}M"
+        raise UsageError(f"{text!r} is no size of a buffer", where="--buffer-size", remedy=remedy)
+    return 1 << (int(number) * _UNITS.get(unit, 1) - 1).bit_length()
+
+
+_TIMES = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+
+
+def nanoseconds_of(text: str | None) -> int:
+    """``1ms``, ``2.5us``, ``3s``, in nanoseconds; 0 for None. Raises UsageError."""
+    if text is None:
+        return 0
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s)", text)
+    if found is None:
+        raise UsageError(f"{text!r} is no time", where="--min-latency", remedy="give 500us, 1ms or 2.5s")
+    return round(float(found[1]) * _TIMES[found[2]])
 
 
 def chosen_events(names: list[str], tracefs: Path | None = None) -> tuple[EventFormat, ...]:
@@ -37,17 +77,15 @@ def probe_spec(
     string_size: int,
     *,
     filters: Sequence[str] | None = None,
-    exclude_pid: int | None = None,
 ) -> ProbeSpec:
     """What is wanted of these events. Raises UsageError, of which FilterError is one."""
-    pids = pids_of(pid)
+    pids = numbers_of(pid, "-p")
     return ProbeSpec(
         events=events,
         pids=pids,
         comm=None if comm is None else os.fsencode(comm),
         string_size=string_size,
-        exclude_pid=exclude_pid,
-        pid_namespace=pid_namespace() if pids or exclude_pid else None,
+        pid_namespace=pid_namespace() if pids else None,
         filters=_parsed(filters) if filters else (),
         machine=os.uname().machine,
     )

@@ -36,12 +36,12 @@ def end_interrupted(_number: int, _frame: FrameType | None) -> None:
 
 
 def _run() -> None:
-    from tpkit.cli.main import app
+    from tpkit.cli.main import make_app
     from tpkit.cli.show import show_error
     from tpkit.errors import TpkitError
 
     try:
-        app()
+        make_app()()
     except TpkitError as error:
         show_error(error)
         sys.exit(error.exit_status)

@@ -3,38 +3,50 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from types import FrameType
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+import typer
+
 from tpkit.cli import options
-from tpkit.cli.options import STRING_SIZE, OutputFormat
+from tpkit.cli.options import OnLoss, OutputFormat
 from tpkit.cli.show import say, write
-from tpkit.cli.start import end_interrupted
+from tpkit.cli.trace_arguments import TraceCommand, command_of
+from tpkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from tpkit.program import Program
-    from tpkit.runtime.session import Session, Totals
-    from tpkit.sinks.base import Sink
-    from tpkit.sinks.output import Output
+    from tpkit.catalog import Catalog
+    from tpkit.discover import Chosen
+    from tpkit.runtime.command import Command
 
-ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+COMMAND_CLASS = TraceCommand
+
+LOSSY = 3  # exit status, with --on-loss=exit
 
 
 def trace(
-    events: options.Events,
+    context: typer.Context,
+    events: options.TracedEvents = None,
+    more_events: options.MoreEvents = None,
     pid: options.Pids = None,
+    tid: options.Threads = None,
+    user: options.User = None,
     comm: options.Comm = None,
+    cgroup: options.Cgroup = None,
     filters: options.Filters = None,
+    pair: options.PairOrNot = None,
+    failed: options.Failed = False,
+    min_latency: options.MinLatency = None,
     duration: options.Duration = None,
     max_events: options.MaxEvents = None,
     output_format: options.Format = OutputFormat.TEXT,
     output: options.OutputFile = None,
-    string_size: options.StringSize = STRING_SIZE,
+    string_size: options.StringSize = None,
+    buffer_size: options.BufferSize = "16M",
+    raw: options.Raw = False,
+    on_loss: options.LossPolicy = OnLoss.GO_ON,
+    no_cache: options.NoCache = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     show_program: options.ShowProgram = False,
@@ -43,102 +55,100 @@ def trace(
 
     \b
     tpkit trace syscalls:sys_enter_unlinkat
-    tpkit trace sys_enter_unlinkat sys_exit_unlinkat --comm rm
+    tpkit trace unlinkat --failed                      # entry and return as one event
+    tpkit trace 'syscalls:*' -o log -- make            # a command, and all that it starts
+    tpkit trace openat read --min-latency 1ms -p 1234
     tpkit trace sys_enter_openat -p 1234 -d 10 -f json -o opens.jsonl
-    tpkit trace sched:sched_process_exec -M 5
-    tpkit trace sys_enter_openat sys_exit_openat --filter 'sys_exit_openat: ret < 0'
+    tpkit trace -e openat --filter 'flags & O_CREAT' -e unlinkat --filter 'ret < 0'
+    tpkit trace 'sched:*' --cgroup system.slice/cron.service -M 100
     tpkit trace sys_enter_openat --show-program
 
-    Totals, with what was lost, go to stderr at the end. What a program passes to a system call can be
-    changed by it before the kernel reads it: an observation, not evidence.
+    A system call's own name (unlinkat), or a pattern that means both of its events (syscalls:*at), gives one event for
+    each call, with its result and how long it took. Totals, with what was lost and why, go to stderr at the end. With
+    -- COMMAND the exit status is the command's. What a program passes to a system call can be changed by it before the
+    kernel reads it: an observation, not evidence.
     """
-    from tpkit.cli.request import chosen_events, probe_spec  # heavy imports, which help needn't wait for
-    from tpkit.codegen.bcc import generate_bcc
+    from tpkit.cache_folder import CacheFolder  # heavy imports, which help needn't wait for
+    from tpkit.cli.list import open_catalog
+    from tpkit.cli.request import nanoseconds_of, numbers_of, size_of, user_of
+    from tpkit.cli.trace_run import Ways, begun_compiler, run_trace
+    from tpkit.host import pid_namespace
+    from tpkit.program import DEFAULT_BUFFER_SIZE, DEFAULT_STRING_SIZE
+    from tpkit.program_store import ProgramStore, Wanted
 
-    spec = probe_spec(chosen_events(events), pid, comm, string_size, filters=filters, exclude_pid=os.getpid())
-    program = generate_bcc(spec)
-    if show_program:
-        write(program.source)
-        return
-    if verbose:
-        sys.stderr.write(program.source)
-    with _open_output(output) as out:
-        session = _session(program, out, duration, max_events, spec.pids)
-        try:
-            _run(session, program, _sink(out, output_format, header=not quiet), quiet=quiet)
-        finally:
-            if session.has_begun:
-                _say_totals(session.totals, quiet=quiet)
+    catalog = open_catalog(None)
 
-
-def _open_output(path: Path | None) -> Output:
-    from tpkit.sinks.output import Output
-
-    return Output.stdout() if path is None else Output.file(path)
-
-
-def _sink(output: Output, form: OutputFormat, *, header: bool) -> Sink:
-    from tpkit.decode.clock import Clock
-    from tpkit.sinks.jsonlines import JsonLinesSink
-    from tpkit.sinks.text import TextSink
-
-    if form is OutputFormat.JSON:
-        return JsonLinesSink(output, Clock.now())
-    return TextSink(output, Clock.now(), header=header)
-
-
-def _session(
-    program: Program, out: Output, duration: float | None, max_events: int | None, pids: tuple[int, ...]
-) -> Session:
-    from tpkit.runtime.bcc_runtime import BccRuntime
-    from tpkit.runtime.session import Session
-
-    hang_up = out.descriptor if out.is_pipe() else None
-    return Session(
-        program, BccRuntime(), duration=duration, max_events=max_events, pids=pids, hang_up=hang_up
-    )
-
-
-def _run(session: Session, program: Program, sink: Sink, *, quiet: bool) -> None:
-    """A session from begin to end, whatever ends it."""
-    from tpkit.sinks.output import ReaderGone
-
-    with _ended_by_signals(session), suppress(ReaderGone), session:
-        if not quiet:
-            say(f"tracing {_named(program)}; Ctrl-C ends it")
-        sink.begin()
-        for delivery in session:
-            sink.lost([(p.tracepoint, n) for p, n in zip(program.probes, delivery.lost, strict=True) if n])
-            if len(delivery.batch):
-                sink.write(delivery.batch)
+    command = command_of(context)
+    names = [*(events or ()), *(more_events or ())]
+    with ExitStack() as stack:
+        started = _start_command(command, stack) if command and not show_program else None
+        wanted = Wanted(
+            chosen=_chosen(catalog, names, pair),
+            follow=bool(command),
+            pids=numbers_of(pid, "-p"),
+            tids=numbers_of(tid, "-t"),
+            exclude_pid=os.getpid(),
+            uid=user_of(user),
+            comm=None if comm is None else os.fsencode(comm),
+            cgroup=cgroup is not None,
+            pid_namespace=pid_namespace(),
+            string_size=string_size or DEFAULT_STRING_SIZE,
+            buffer_size=string_size or DEFAULT_BUFFER_SIZE,
+            filters=tuple(filters or ()),
+            failed=failed,
+            min_latency=nanoseconds_of(min_latency),
+            machine=os.uname().machine,
+        )
+        folder = None if no_cache else CacheFolder.of_user()
+        program = ProgramStore(catalog, folder).program(wanted)
+        if show_program:
+            write(program.source)
+            return
+        if verbose:
+            sys.stderr.write(program.source)
+        ways = Ways(
+            program,
+            wanted.pids,
+            duration,
+            max_events,
+            output_format,
+            output,
+            cgroup,
+            size_of(buffer_size),
+            raw,
+            quiet,
+            on_loss is OnLoss.EXIT,
+            begun_compiler(program, folder),
+        )
+        lossy = run_trace(ways, started)
+        status = 0 if started is None else _status_of(started, quiet=quiet)
+    raise typer.Exit(LOSSY if lossy and on_loss is OnLoss.EXIT else status)
 
 
-@contextmanager
-def _ended_by_signals(session: Session) -> Iterator[None]:
-    """The first signal ends the session, a second one breaks off."""
+def _start_command(arguments: list[str], stack: ExitStack) -> Command:
+    """The command, waiting; it is there before anything heavy is imported, and so has none of it."""
+    from tpkit.host import pid_namespace
+    from tpkit.runtime.command import Command
 
-    def end(number: int, frame: FrameType | None) -> None:
-        if session.is_stopping:
-            end_interrupted(number, frame)
-        session.stop()
-
-    before = {number: signal.signal(number, end) for number in ENDING_SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    if pid_namespace() is not None:
+        raise UsageError(
+            "a command can't be followed from within a PID namespace: the kernel's numbers for it aren't known there",
+            where="--",
+            remedy="run tpkit on the host, or start the command yourself and give -p",
+        )
+    return stack.enter_context(Command(arguments))
 
 
-def _named(program: Program) -> str:
-    names = [str(probe.tracepoint) for probe in program.probes]
-    return names[0] if len(names) == 1 else f"{len(names)} events"
+def _chosen(catalog: Catalog, names: list[str], pair: bool | None) -> Chosen:
+    from tpkit.discover import resolve_calls
+
+    if not names:
+        raise UsageError("no event to trace", remedy="name one: tpkit trace unlinkat; see 'tpkit list'")
+    return resolve_calls(catalog.ids(), names, pair=pair)
 
 
-def _say_totals(totals: Totals, *, quiet: bool) -> None:
-    lost = sum(totals.lost)
-    if quiet and not lost:
-        return
-    delivered = sum(totals.delivered)
-    account = f"{lost} lost (ring buffer full)" if lost else "none lost"
-    say(f"{delivered} event{'' if delivered == 1 else 's'} in {totals.seconds:.1f} s, {account}")
+def _status_of(command: Command, *, quiet: bool) -> int:
+    """The command's exit status, which may take longer than its trace did."""
+    if not quiet and command.is_running():
+        say("the trace is over, the command isn't; waiting for it")
+    return command.wait()

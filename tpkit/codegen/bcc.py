@@ -1,125 +1,350 @@
-"""Programs for BCC: C that its compiler takes, one function for each event."""
+"""The trace engine's programs: C for BCC, a function for each event, two for each system call."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from tpkit.codegen.columns import Source
+from tpkit.codegen.calls import CallText, call_text
 from tpkit.codegen.context_struct import ContextMember, ContextStruct, context_struct, left_out_members
 from tpkit.codegen.filter_c import BUFFER, TEXTS, FilterFunction, Filters, plan_filters
-from tpkit.codegen.names import c_characters, comment_text
-from tpkit.codegen.probes import ProbePlan, plan_probes
-from tpkit.codegen.reads import text_address, value_statement
+from tpkit.codegen.names import comment_text, safe_identifier
+from tpkit.codegen.packed import FEW, CallPlan, Plans, plan_packed, tail_room
+from tpkit.codegen.payloads import FAULT, MOST, Numbers, payload_statements
+from tpkit.codegen.probes import ProbePlan
+from tpkit.codegen.reads import value_statement
+from tpkit.codegen.tasks import NUMBER_PLACEHOLDER, Macro, Tasks, plan_tasks
 from tpkit.codegen.templates import render_template
 from tpkit.context import prototype
-from tpkit.program import Probe, ProbeSpec, Program
-from tpkit.record import COMM_SIZE, HEADER, Capture, Member
+from tpkit.model import EventFormat
+from tpkit.payload import PayloadKind
+from tpkit.program import COUNTERS, Following, Hook, Maps, ProbeSpec, Program, task_numbers
+from tpkit.record import COMM_SIZE, CUT, HEADER, Column, Member, RecordLayout, align
 
-RING = "events"
-LOST = "lost"
-FILTERED = "filtered"
-RING_PAGES = 2048  # 8 MiB of 4 KiB pages: 70,000 records with a path of 64 bytes
+CALLS_SIZE = 16384  # calls that haven't returned: as many as there are threads
+FOLLOWED_SIZE = 65536  # threads
+PART = 40  # functions that are compiled at a time
+STRINGS = 64  # of execve's arguments, at most
+NUMBER = "NUMBER"  # the macro for a record's number, in functions that several events share
 
 
 @dataclass(frozen=True, slots=True)
-class _ProbeText:
-    """What the template says of one probe."""
+class _ContextText:
+    """What a program on one tracepoint gets."""
 
-    number: int
     title: str
     prototype: str
-    function: str
-    context_name: str
-    context: tuple[ContextMember, ...]
-    record_name: str
-    record: tuple[Member, ...]
+    name: str
+    members: tuple[ContextMember, ...]
     left_out: tuple[ContextMember, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _RecordText:
+    """A struct of what is emitted, and of what is kept of a call (its name, None for events)."""
+
+    name: str
+    members: tuple[Member, ...]
+    call: str | None = None
+    slots: tuple[Member, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _EventText:
+    """What the template says of one event's function.
+
+    number: of its records, or a macro; payloads: how many bytes there may be of them behind the record.
+    """
+
+    number: str
+    function: str
+    context: str
+    record: str
     filter: FilterFunction | None
+    arguments: tuple[str, ...]
     statements: tuple[str, ...]
+    payloads: int
 
 
-def generate_bcc(spec: ProbeSpec, *, own_pid: str | None = None) -> Program:
-    """The BCC program for what is wanted.
+@dataclass(frozen=True, slots=True)
+class _FollowText:
+    """The two functions that keep the list of followed threads. child: the member with the new thread's number."""
+
+    fork: str
+    fork_context: str
+    child: str
+    exit: str
+    exit_context: str
+
+
+def generate_bcc(spec: ProbeSpec) -> Program:
+    """The program for what is wanted.
 
     Raises GenerateError for an event whose record is too large, FilterError for a filter that doesn't fit.
-    own_pid: a macro in the place of the spec's ``exclude_pid``, for a program that is compiled by a
-    process that nobody knows yet.
     """
-    plans = plan_probes(spec)
-    probes = tuple(Probe(plan.event.id, plan.function, plan.layout) for plan in plans)
-    filters = plan_filters(spec, plans)
-    texts = [_probe_text(plan, filters.functions.get(plan.number)) for plan in plans]
-    source = _source(spec, texts, filters, own_pid)
-    return Program(source, probes, RING, LOST, FILTERED if filters.functions else None)
-
-
-def _probe_text(plan: ProbePlan, wanted: FilterFunction | None) -> _ProbeText:
-    context = context_struct(plan.event)
-    return _ProbeText(
-        number=plan.number,
-        title=str(plan.event.id),
-        prototype=comment_text(prototype(plan.event)),
-        function=plan.function,
-        context_name=plan.context_name,
-        context=context.members,
-        record_name=plan.record_name,
-        record=tuple(plan.layout.members()),
-        left_out=left_out_members(plan.event),
-        filter=wanted,
-        statements=tuple(line for source in plan.sources for line in _statements(source, context)),
+    plans = plan_packed(spec)
+    texts = _Texts(spec, plans, plan_filters(spec, plans.events, plans.calls))
+    maps = Maps(
+        calls="calls" if plans.calls else None,
+        followed="followed" if spec.follow else None,
+        cgroup="cgroup" if spec.cgroup else None,
     )
+    whole = _Whole(spec, plans, texts, maps, plan_tasks(spec))
+    sources = tuple(_source(whole, part) for part in _parts(texts))
+    constants = tuple(pair for _, pair in task_numbers(spec.pids, spec.tids, spec.own_pid))
+    return Program(sources, plans.layouts, tuple(texts.hooks()), maps, constants)
 
 
-def _source(spec: ProbeSpec, probes: list[_ProbeText], filters: Filters, own_pid: str | None) -> str:
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """What all parts of a program have in common."""
+
+    spec: ProbeSpec
+    plans: Plans
+    texts: _Texts
+    maps: Maps
+    tasks: Tasks
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some of a program's functions; the first part also has those that follow threads."""
+
+    events: list[_EventText]
+    calls: list[CallText]
+    follow: _FollowText | None
+
+    @property
+    def contexts(self) -> set[str]:
+        """The names of the contexts that they get."""
+        names = {each.context for each in self.events}
+        names |= {name for each in self.calls for name in (each.enter_context, each.exit_context)}
+        return names | ({self.follow.fork_context, self.follow.exit_context} if self.follow else set())
+
+    @property
+    def records(self) -> set[str]:
+        """The names of the structs that they emit."""
+        return {each.record for each in self.events} | {each.record for each in self.calls}
+
+
+def _parts(texts: _Texts) -> Iterator[_Part]:
+    """So few functions at a time that clang works on several parts at once, and says how far it is."""
+    follow = texts.follow
+    for start in range(0, max(len(texts.events), 1), PART):
+        events = texts.events[start : start + PART]
+        if events or follow or not texts.calls:
+            yield _Part(events, [] if len(texts.calls) > PART else texts.calls, follow)
+            follow = None
+    if len(texts.calls) > PART or (not texts.events and not texts.follow):
+        for start in range(0, len(texts.calls), PART // 2):
+            yield _Part([], texts.calls[start : start + PART // 2], None)
+
+
+class _Texts:
+    """What the template says of all functions; those of the same shape once."""
+
+    def __init__(self, spec: ProbeSpec, plans: Plans, filters: Filters) -> None:
+        self._spec = spec
+        self._plans = plans
+        self.filters = filters
+        self.contexts = _Contexts()
+        self.shared = len(plans.layouts) > FEW and not filters.functions
+        self._shapes: dict[object, _EventText | CallText] = {}
+        self.records: list[_RecordText] = []
+        self._events = [self._event(plan) for plan in plans.events]
+        self._calls = [self._call(plan) for plan in plans.calls]
+        self.follow = None if spec.follow is None else _follow_text(spec.follow, self.contexts)
+
+    @property
+    def events(self) -> list[_EventText]:
+        """Functions of events."""
+        return list(dict.fromkeys(self._events))
+
+    @property
+    def calls(self) -> list[CallText]:
+        """Functions of system calls."""
+        return list(dict.fromkeys(self._calls))
+
+    def _event(self, plan: ProbePlan) -> _EventText:
+        number = NUMBER if self.shared else str(plan.number)
+        context = context_struct(plan.event)
+        shape = (tuple(_statements(plan, context)), _declared(context), _members(plan.layout))
+        known = self._shapes.get(shape) if self.shared else None
+        if isinstance(known, _EventText):
+            return known
+        text = _event_text(plan, number, self.filters.functions.get(plan.number), self.contexts)
+        self.records.append(_RecordText(plan.record_name, _members(plan.layout)))
+        self._shapes[shape] = text
+        return text
+
+    def _call(self, plan: CallPlan) -> CallText:
+        number = NUMBER if self.shared else str(plan.number)
+        enter, exit_event = plan.call.enter, plan.call.exit
+        assert exit_event is not None  # others are events
+        wanted = self.filters.functions.get(plan.number)
+        text = call_text(plan, number, self._spec, wanted)
+        contexts = (_declared(context_struct(enter)), _declared(context_struct(exit_event)))
+        shape = (text.shape, contexts, _members(plan.layout))
+        known = self._shapes.get(shape) if self.shared else None
+        if isinstance(known, CallText):
+            return known
+        text = replace(text, enter_context=self.contexts.name(enter), exit_context=self.contexts.name(exit_event))
+        self.records.append(_RecordText(plan.record_name, _members(plan.layout), plan.call_name, plan.slots))
+        self._shapes[shape] = text
+        return text
+
+    def hooks(self) -> Iterator[Hook]:
+        """Returns of calls come behind all entries: what is entered before that is unpaired, not half known."""
+        if self._spec.follow is not None and self.follow is not None:
+            yield Hook(self._spec.follow.fork.id, self._spec.follow.fork.number, self.follow.fork)
+            yield Hook(self._spec.follow.exit.id, self._spec.follow.exit.number, self.follow.exit)
+        for plan, event in zip(self._plans.events, self._events, strict=True):
+            yield self._hook(plan.event, event.function, plan.number)
+        pairs = list(zip(self._plans.calls, self._calls, strict=True))
+        for call, text in pairs:
+            yield self._hook(call.call.enter, text.enter, call.number)
+        for call, text in pairs:
+            assert call.call.exit is not None
+            yield self._hook(call.call.exit, text.exit, call.number)
+
+    def _hook(self, event: EventFormat, function: str, number: int) -> Hook:
+        return Hook(event.id, event.number, function, ((NUMBER_PLACEHOLDER, number),) if self.shared else ())
+
+
+def _strings_room(plans: Plans) -> int:
+    """How many bytes there are at most for the strings that an array of pointers leads to; 0 where there is none."""
+    columns = (column for layout in plans.layouts for column in layout.payloads)
+    return max((column.room for column in columns if _is_strings(column)), default=0)
+
+
+def _has(plans: Plans, kind: PayloadKind) -> bool:
+    """Whether any record has such a payload."""
+    payloads = (column.payload for layout in plans.layouts for column in layout.payloads)
+    return any(payload is not None and payload.kind is kind for payload in payloads)
+
+
+def _is_strings(column: Column) -> bool:
+    return column.payload is not None and column.payload.kind is PayloadKind.STRINGS
+
+
+def _declared(context: ContextStruct) -> tuple[str, ...]:
+    return tuple(member.declaration for member in context.members)
+
+
+def _source(whole: _Whole, part: _Part) -> str:
+    plans, texts = whole.plans, whole.texts
+    strings_room = _strings_room(plans)
+    shared = [Macro(NUMBER, f"{NUMBER_PLACEHOLDER:#x}")] if texts.shared else []
     return render_template(
-        "bcc/program.c.j2",
-        titles=[str(event.id) for event in spec.events],
+        "bcc/engine.c.j2",
+        titles=[str(event) for event in whole.spec.ids],
+        tasks=whole.tasks,
+        constants=[*whole.tasks.macros, *shared],
         header=[ContextMember(member.declaration, comment) for member, comment in HEADER],
-        ring=RING,
-        ring_pages=RING_PAGES,
-        lost=LOST,
-        probes=probes,
-        pids=spec.pids,
-        exclude_pid=own_pid or spec.exclude_pid,
-        excluded="tpkit" if own_pid is None else "the script",
-        namespace=spec.pid_namespace,
+        counters=COUNTERS,
+        layouts=len(plans.layouts),
+        # The verifier doesn't know that the room behind the strings read so far, and what is left for others, add up.
+        scratch_size=max([*map(_scratch_size, plans.events), *map(_scratch_size, plans.calls)]) + strings_room,
+        call_size=max((_call_size(plan) for plan in plans.calls), default=0),
+        calls_size=CALLS_SIZE,
+        followed_size=FOLLOWED_SIZE,
         comm_size=COMM_SIZE,
-        comm_bytes=c_characters(spec.comm),
-        filters=filters,
+        maps=whole.maps,
+        filters=texts.filters,
         filter_texts=TEXTS,
         filter_buffer=BUFFER,
-        filtered=FILTERED,
+        contexts=[each for each in texts.contexts.texts if each.name in part.contexts],
+        records=[each for each in texts.records if each.name in part.records],
+        has_payloads=any(layout.payloads for layout in plans.layouts),
+        strings_room=strings_room,
+        has_signal_sets=_has(plans, PayloadKind.SIGSET_ARGUMENT),
+        strings=STRINGS,
+        fault=FAULT,
+        cut=f"{CUT:#x}",
+        most=f"{MOST:#x}",
+        events=part.events,
+        calls=part.calls,
+        follow=part.follow,
     )
 
 
-# ------------------------------------------------------------------ the statements of one column
+def _scratch_size(plan: ProbePlan | CallPlan) -> int:
+    record = plan.layout.stride + tail_room(plan.layout.columns)
+    return max(record, _call_size(plan)) if isinstance(plan, CallPlan) else record
 
 
-def _statements(source: Source, context: ContextStruct) -> tuple[str, ...]:
-    """C that fills the record's members of one column."""
-    value = value_statement(source, context, f"event->{source.column.value.name}")
-    column, field = source.column, source.access.field
-    if column.size is None or column.text is None:
-        return (value,)
-    size, text = f"event->{column.size.name}", f"event->{column.text.name}"
-    address = text_address(source, f"event->{column.value.name}")
-    if column.capture is Capture.USER_STRING:
-        return value, f"{size} = bpf_probe_read_user_str({text},", f"\t\tsizeof({text}), {address});"
-    if column.capture is Capture.KERNEL_STRING or field.type.is_text:
-        return value, f"{size} = bpf_probe_read_kernel_str({text},", f"\t\tsizeof({text}), {address});"
-    return (value, *_bytes_statements(f"event->{column.value.name}", size, text, address))
+def _call_size(plan: CallPlan) -> int:
+    return align(plan.layout.stride + sum(slot.size for slot in plan.slots), 8)
 
 
-def _bytes_statements(value: str, size: str, text: str, address: str) -> tuple[str, ...]:
-    """Bytes of a length that the location tells: as many as there is room for, and the whole length."""
-    return (
-        "{",
-        f"\t__u32 length = {value} >> 16;",
-        "",
-        f"\t{size} = length;",
-        f"\tif (length > sizeof({text}))",
-        f"\t\tlength = sizeof({text});",
-        f"\tif (bpf_probe_read_kernel({text}, length, {address}))",
-        f"\t\t{size} = -14;",  # -EFAULT, as the string helpers say it
-        "}",
+class _Contexts:
+    """The contexts of all functions, each once."""
+
+    def __init__(self) -> None:
+        self.texts: list[_ContextText] = []
+        self._names: dict[EventFormat, str] = {}
+        self._taken: set[str] = set()
+
+    def name(self, event: EventFormat) -> str:
+        """The struct for this event's context, which the program then declares."""
+        if event not in self._names:
+            name = safe_identifier(f"{event.id.name}_context", self._taken)
+            self._names[event] = name
+            self.texts.append(
+                _ContextText(
+                    title=str(event.id),
+                    prototype=comment_text(prototype(event)),
+                    name=name,
+                    members=context_struct(event).members,
+                    left_out=left_out_members(event),
+                )
+            )
+        return self._names[event]
+
+
+def _members(layout: RecordLayout) -> tuple[Member, ...]:
+    return tuple(layout.members())
+
+
+def _event_text(plan: ProbePlan, number: str, wanted: FilterFunction | None, contexts: _Contexts) -> _EventText:
+    context = context_struct(plan.event)
+    return _EventText(
+        number=number,
+        function=plan.function,
+        context=contexts.name(plan.event),
+        record=plan.record_name,
+        filter=wanted,
+        arguments=() if wanted is None else tuple(filter_arguments(wanted)),
+        statements=tuple(_statements(plan, context)),
+        payloads=tail_room(plan.layout.columns),
+    )
+
+
+def _statements(plan: ProbePlan, context: ContextStruct) -> Iterator[str]:
+    used, numbers = 0, Numbers(plan.sources)
+    for source in plan.sources:
+        column = source.column
+        value = f"event->{column.value.name}"
+        yield value_statement(source, context, value)
+        if column.size is not None:
+            yield from payload_statements(source, numbers, value, f"event->{column.size.name}", used)
+            used += align(column.room, 8)
+    if plan.layout.duration is not None:
+        yield f"event->{plan.layout.duration.name} = 0;"
+
+
+def filter_arguments(wanted: FilterFunction) -> Iterator[str]:
+    """What the filter's function is given for its parameters, where the task is known as ``task``."""
+    for name in wanted.arguments:
+        yield f"task.{name}" if name in ("pid", "tid") else name
+
+
+def _follow_text(follow: Following, contexts: _Contexts) -> _FollowText:
+    child = next(field for field in follow.fork.fields if field.name == "child_pid")
+    return _FollowText(
+        fork="on_thread_begin",
+        fork_context=contexts.name(follow.fork),
+        child=context_struct(follow.fork).names[child.offset],
+        exit="on_thread_end",
+        exit_context=contexts.name(follow.exit),
     )

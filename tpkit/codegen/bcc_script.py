@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tpkit.codegen.bcc import LOST, RING, generate_bcc
+from tpkit.codegen.bcc_plain import LOST, RING, plain_source
 from tpkit.codegen.generated import GeneratedFile, program_name
 from tpkit.codegen.names import comment_text, safe_identifier, unique
 from tpkit.codegen.probes import ProbePlan, plan_probes
@@ -122,7 +122,7 @@ def generate_bcc_script(spec: ProbeSpec) -> tuple[GeneratedFile, ...]:
         modules=sorted(_PLAIN_MODULES | {_MODULES[each] for each in wording.helpers if each in _MODULES}),
         helpers=wording.helpers,
         tables=wording.tables,
-        source=generate_bcc(spec, own_pid=None if spec.pids else OWN_PID).source,
+        source=plain_source(spec, own_pid=None if spec.pids else OWN_PID),
         own_pid=None if spec.pids else OWN_PID,
         headers=headers(),
         record_header=[_Member(m.name, _ctype(m), comment) for m, comment in HEADER],

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import TypeVar
 
 from tpkit.codegen.names import safe_identifier, unique
 from tpkit.context import Access, accesses, is_syscall_number
 from tpkit.errors import FormatError
 from tpkit.model import EventFormat, Field, Location, SymbolTable
-from tpkit.print_fmt import displays, symbol_tables
+from tpkit.payload import TEXTS, Payload, PayloadKind
 from tpkit.record import Capture, Column, Display, Member, Scalar
 from tpkit.syscall_words import argument_table
 from tpkit.widths import Width, argument_width, element_width, value_width
 
+MAX_STRINGS = 1024  # bytes of execve's arguments and the like
 MAX_BYTES = 1024  # of one field by value; larger ones (pages of hypervisor state) don't fit a record
+
+# Of hexadecimal, octal and pointers, which include all kinds of addresses.
+_SPECIAL_CONVERSION = re.compile(r"%[-+ #0-9.*hlLqjzt]*[xXop]")
 
 _Told = TypeVar("_Told")
 
 _U64 = Width(8, False)
-
-# Arguments that are addresses without being pointers: of mmap(2), madvise(2), brk(2), clone(2) and their like.
-_ADDRESSES = frozenset("addr start brk new_addr newsp tls".split())
 
 # Bytes that an address has at least; a socket's has as many as its family needs.
 _ADDRESS_SIZES = {Display.IPV4: 4, Display.IPV6: 16, Display.SOCKET_ADDRESS: 16}
@@ -36,6 +39,23 @@ class Source:
     access: Access
 
 
+class Memory(Enum):
+    """Which memory besides strings records have."""
+
+    NONE = "none"
+    ENTRY = "what is there when a system call is entered"
+    CALL = "also what is there when it returns"
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How many bytes to keep: of strings, and of other memory whose length the caller tells; when: see ``Memory``."""
+
+    string: int
+    buffer: int = 0
+    memory: Memory = Memory.NONE
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """One event being planned.
@@ -45,7 +65,7 @@ class _Plan:
     """
 
     event: EventFormat
-    string_size: int
+    sizes: Sizes
     tables: dict[str, SymbolTable]
     displays: dict[str, Display]
     machine: str
@@ -53,19 +73,36 @@ class _Plan:
     members: set[str] = field(default_factory=set)
 
 
-def plan_columns(event: EventFormat, string_size: int, machine: str = "x86_64") -> tuple[Source, ...]:
+def plan_columns(event: EventFormat, sizes: int | Sizes, machine: str = "x86_64") -> tuple[Source, ...]:
     """What a record of this event carries: all that a BPF program may read, in the event's order.
 
-    machine: whose numbers the flags of system calls are (``uname -m``).
+    sizes: how much to keep of strings, and of other memory if that is wanted; machine: whose numbers the flags of
+    system calls are (``uname -m``).
     """
-    plan = _Plan(event, string_size, _told_by(symbol_tables, event), _displays(event), machine)
+    sizes = Sizes(sizes) if isinstance(sizes, int) else sizes
+    plan = _Plan(event, sizes, _tables(event), _displays(event), machine)
     wanted = [a for a in accesses(event) if a.readable and not is_syscall_number(event, a.field)]
     return tuple(Source(_column(plan, access), access) for access in wanted)
 
 
+# The grammar of print fmts takes 30 ms to import: it is asked only where it may have something to tell.
+
+
+def _tables(event: EventFormat) -> dict[str, SymbolTable]:
+    if "__print_" not in event.print_fmt:
+        return {}
+    from tpkit.print_fmt import symbol_tables
+
+    return _told_by(symbol_tables, event)
+
+
 def _displays(event: EventFormat) -> dict[str, Display]:
     """A system call's print fmt shows everything as hexadecimal."""
-    return {} if event.id.syscall is not None else _told_by(displays, event)
+    if event.id.syscall is not None or not _SPECIAL_CONVERSION.search(event.print_fmt):
+        return {}
+    from tpkit.print_fmt import displays
+
+    return _told_by(displays, event)
 
 
 def _told_by(question: Callable[[EventFormat], dict[str, _Told]], event: EventFormat) -> dict[str, _Told]:
@@ -84,8 +121,9 @@ def left_out(event: EventFormat) -> tuple[Access, ...]:
 def _column(plan: _Plan, access: Access) -> Column:
     wanted = access.field
     name = safe_identifier(wanted.name, plan.members)
-    capture = _capture(access)
-    display, element = _display(plan.event, wanted, capture, plan.displays.get(wanted.name))
+    payload = _payload(plan, wanted)
+    capture = _capture(access) if payload is None else _payload_capture(payload)
+    display, element = _display(plan.event, wanted, capture, payload, plan.displays.get(wanted.name))
     column = Column(
         field=wanted,
         label=unique(wanted.name, plan.labels),
@@ -94,19 +132,57 @@ def _column(plan: _Plan, access: Access) -> Column:
         display=display,
         element=element,
         table=plan.tables.get(wanted.name) or argument_table(plan.event.id, wanted, plan.machine),
+        payload=payload if capture is Capture.USER_MEMORY else None,
+        dependent=_dependent(plan.event, wanted),
     )
     if not capture.has_text:
         return column
     # Room for one byte more than is kept, and the final zero: a full buffer means a longer string.
-    text = Member(safe_identifier(f"{name}_text", plan.members), Scalar.CHAR, plan.string_size + 2)
+    room = (plan.sizes.string if column.payload is None else _kept(column.payload, plan.sizes)) + 2
+    text = Member(safe_identifier(f"{name}_text", plan.members), Scalar.CHAR, room)
     return replace(column, text=text, size=Member(safe_identifier(f"{name}_size", plan.members), Scalar.S32))
 
 
+def _payload(plan: _Plan, wanted: Field) -> Payload | None:
+    """What the argument leads to, if that is to be in the record."""
+    if plan.sizes.memory is Memory.NONE or not plan.event.id.is_syscall_enter:
+        return None
+    from tpkit.syscall_words.payloads import payload_of  # its tables are needed here only
+
+    payload = payload_of(plan.event.id, wanted, plan.machine)
+    if payload is not None and payload.at_exit and plan.sizes.memory is Memory.ENTRY:
+        return None
+    return payload
+
+
+def _dependent(event: EventFormat, wanted: Field) -> str | None:
+    if not event.id.is_syscall_enter:
+        return None
+    from tpkit.syscall_words.dependent import dependent_key
+
+    return dependent_key(event.id, wanted)
+
+
+def _payload_capture(payload: Payload) -> Capture:
+    is_string = payload.kind is PayloadKind.STRING and not payload.at_exit
+    return Capture.USER_STRING if is_string else Capture.USER_MEMORY
+
+
+def _kept(payload: Payload, sizes: Sizes) -> int:
+    """How many bytes of a payload are kept at most."""
+    if payload.size:
+        return payload.size
+    limit = {PayloadKind.STRING: sizes.string, PayloadKind.STRINGS: min(sizes.string, MAX_STRINGS)}
+    return payload.extra + limit.get(payload.kind, sizes.buffer)
+
+
 def _display(
-    event: EventFormat, wanted: Field, capture: Capture, printed: Display | None
+    event: EventFormat, wanted: Field, capture: Capture, payload: Payload | None, printed: Display | None
 ) -> tuple[Display, Scalar | None]:
     """How the field is shown; printed: what its print fmt says. With it the element of an array of numbers."""
-    if capture is Capture.VALUE:
+    if payload is not None and payload.kind in TEXTS:
+        return Display.TEXT, None
+    if capture in (Capture.VALUE, Capture.USER_MEMORY):
         return _value_display(event, wanted, printed), None
     if wanted.type.is_text or capture in (Capture.USER_STRING, Capture.KERNEL_STRING):
         return Display.TEXT, None
@@ -123,10 +199,10 @@ def _value_display(event: EventFormat, wanted: Field, printed: Display | None) -
         return Display.POINTER
     if event.id.is_syscall_exit and wanted.name == "ret":
         return Display.ERROR
-    if event.id.is_syscall_enter and wanted.type.base == "umode_t":
-        return Display.OCTAL
-    if event.id.is_syscall_enter and wanted.type.base == "unsigned long" and wanted.name in _ADDRESSES:
-        return Display.POINTER
+    if event.id.is_syscall_enter:
+        from tpkit.syscall_words.displays import argument_display  # its tables are needed here only
+
+        return argument_display(event.id, wanted) or Display.DECIMAL
     return printed if printed in (Display.HEX, Display.OCTAL) else Display.DECIMAL
 
 

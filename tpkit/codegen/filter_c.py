@@ -7,21 +7,20 @@ bytes: names are those of the event's fields, made safe.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tpkit.codegen.columns import Source
-from tpkit.codegen.context_struct import ContextStruct, context_struct
 from tpkit.codegen.filter_expressions import expression, lines
+from tpkit.codegen.filter_reads import CallReads, ContextReads, Reads
 from tpkit.codegen.names import c_character, safe_identifier
+from tpkit.codegen.packed import CallPlan
 from tpkit.codegen.probes import ProbePlan
-from tpkit.codegen.reads import text_address, value_statement
 from tpkit.filters.check import check_filters
 from tpkit.filters.conditions import MAX_TEXT_SIZE, Condition, Joined, Matches, Subject, matches, subjects
 from tpkit.filters.names import event_names
 from tpkit.filters.pattern import MAX_SEARCHED, Pattern
 from tpkit.program import ProbeSpec
-from tpkit.record import COMM_SIZE, Capture
+from tpkit.record import Capture
 
 TEXTS = "filter_texts"
 BUFFER = MAX_TEXT_SIZE + 2  # a full one means a longer string
@@ -106,21 +105,23 @@ class Filters:
         return any(each.search for each in self.patterns.values())
 
 
-def plan_filters(spec: ProbeSpec, plans: tuple[ProbePlan, ...]) -> Filters:
-    """The filters of all probes. Raises FilterError for one that doesn't fit its event."""
+def plan_filters(spec: ProbeSpec, events: Sequence[ProbePlan], calls: Sequence[CallPlan] = ()) -> Filters:
+    """The filters of all events and calls. Raises FilterError for one that doesn't fit its event."""
     planned = Filters()
     taken: set[str] = set()
-    elsewhere = {column.label: plan.event.id for plan in plans for column in plan.layout.columns}
-    for plan in plans:
-        names = event_names(plan.event, plan.layout.columns, elsewhere)
+    reads: list[Reads] = [*map(ContextReads, events), *map(CallReads, calls)]
+    elsewhere = {column.label: each.plan.layout.event for each in reads for column in each.plan.layout.shown}
+    for each in reads:
+        layout = each.plan.layout
+        names = event_names(each.event, layout.columns, elsewhere, name=layout.event, result=layout.result)
         condition = check_filters(spec.filters, names)
         if condition is None:
             continue
-        for each in matches(condition):
-            if each not in planned.patterns:
-                planned.patterns[each] = _pattern_function(each, taken)
-        function = _function(plan, condition, planned.patterns)
-        planned.functions[plan.number] = function
+        for pattern in matches(condition):
+            if pattern not in planned.patterns:
+                planned.patterns[pattern] = _pattern_function(pattern, taken)
+        function = _function(each, condition, planned.patterns)
+        planned.functions[each.plan.number] = function
         planned.slots = max(planned.slots, len(function.texts))
     return planned
 
@@ -128,26 +129,24 @@ def plan_filters(spec: ProbeSpec, plans: tuple[ProbePlan, ...]) -> Filters:
 # -------------------------------------------------------------------------------- events
 
 
-def _function(
-    plan: ProbePlan, condition: Condition, patterns: Mapping[Matches, PatternFunction]
-) -> FilterFunction:
+def _function(reads: Reads, condition: Condition, patterns: Mapping[Matches, PatternFunction]) -> FilterFunction:
     asked = subjects(condition)
     task = tuple(each.name for each in asked if each.column is None)
-    variables = _Variables(plan, {"ctx", "slot", TEXTS, *task, *(each.name for each in patterns.values())})
-    reads = [read for subject in asked for read in variables.value(subject)]
+    variables = _Variables(reads, {"ctx", "call", "slot", TEXTS, *task, *(each.name for each in patterns.values())})
+    values = [value for subject in asked for value in variables.value(subject)]
     strings = dict.fromkeys(each.subject for each in matches(condition))
     texts = [variables.text(subject, slot) for slot, subject in enumerate(strings)]
     calls = {each: f"{patterns[each].name}({variables.texts[each.subject]})" for each in matches(condition)}
     first, last = _in_turn(condition)
     parameters = {name: f"__u32 {name}" for name in task if name in _PARAMETERS}
     if len(task) < len(asked):
-        parameters = {"ctx": f"struct {plan.context_name} *ctx"} | parameters
+        parameters = {reads.parameter: reads.declaration} | parameters
     return FilterFunction(
-        name=f"{plan.name}_is_wanted",
+        name=f"{reads.plan.name}_is_wanted",
         parameters=tuple(parameters.values()),
         arguments=tuple(parameters),
-        declarations=tuple(declaration for declaration, _ in reads),
-        statements=tuple(statement for _, statement in reads if statement),
+        declarations=tuple(declaration for declaration, _ in values),
+        statements=tuple(statement for _, statement in values if statement),
         first=lines(expression(first, variables.values, calls)) if first else (),
         texts=tuple(texts),
         last=lines(expression(last, variables.values, calls)),
@@ -171,9 +170,8 @@ def _all(parts: tuple[Condition, ...]) -> Condition:
 class _Variables:
     """The variables of one function: numbers by subject, and strings."""
 
-    def __init__(self, plan: ProbePlan, taken: set[str]) -> None:
-        self._sources: Mapping[str, Source] = {source.column.label: source for source in plan.sources}
-        self._context: ContextStruct = context_struct(plan.event)
+    def __init__(self, reads: Reads, taken: set[str]) -> None:
+        self._reads = reads
         self._taken = taken
         self.values: dict[Subject, str] = {}
         self.texts: dict[Subject, str] = {}
@@ -187,7 +185,7 @@ class _Variables:
         elif subject.column.capture is not Capture.BYTES:
             self.values[subject] = name = safe_identifier(subject.name, self._taken)
             ctype = subject.column.value.scalar.c_name
-            statement = value_statement(self._sources[subject.name], self._context, name)
+            statement = self._reads.value(subject.column, name)
             if statement.startswith(f"{name} = "):
                 yield f"{ctype} {statement}", ""
             else:
@@ -196,21 +194,7 @@ class _Variables:
     def text(self, subject: Subject, slot: int) -> TextRead:
         """How a string gets into the map."""
         self.texts[subject] = name = safe_identifier(f"{subject.name}_text", self._taken)
-        return TextRead(name, slot, self._text_statements(subject, name))
-
-    def _text_statements(self, subject: Subject, name: str) -> tuple[str, ...]:
-        column, target = subject.column, f"{name}->bytes"
-        if column is None:
-            # The second one reads it onto itself: only its length is wanted.
-            return (
-                f"bpf_get_current_comm({target}, {COMM_SIZE});",
-                f"{name}->length = bpf_probe_read_kernel_str({target}, {COMM_SIZE}, {target});",
-            )
-        helper = "user" if column.capture is Capture.USER_STRING else "kernel"
-        size, address = f"sizeof({target})", text_address(self._sources[subject.name], self.values.get(subject, ""))
-        if column.capture is Capture.BYTES:
-            size, address = f"{column.value.size + 1}", f"(char *)ctx + {column.field.offset}"
-        return f"{name}->length = bpf_probe_read_{helper}_str({target},", f"\t\t{size}, {address});"
+        return TextRead(name, slot, self._reads.text(subject.column, name, self.values.get(subject, "")))
 
 
 # ------------------------------------------------------------------------------ patterns

@@ -48,8 +48,8 @@ def plan_probes(spec: ProbeSpec) -> tuple[ProbePlan, ...]:
     stride = max(layout.stride for layout in layouts)
     taken: set[str] = set()
     return tuple(
-        ProbePlan(number, event, _name(event, spec, taken), sources[number], layouts[number].with_stride(stride))
-        for number, event in enumerate(spec.events)
+        ProbePlan(number, event, event_name(event, spec.events, taken), each, layouts[number].with_stride(stride))
+        for number, (event, each) in enumerate(zip(spec.events, sources, strict=True))
     )
 
 
@@ -64,7 +64,7 @@ def _layout(event: EventFormat, sources: tuple[Source, ...]) -> RecordLayout:
     return layout
 
 
-def _name(event: EventFormat, spec: ProbeSpec, taken: set[str]) -> str:
+def event_name(event: EventFormat, events: tuple[EventFormat, ...], taken: set[str]) -> str:
     """The event's name, with its category in front where two events of the program share a name."""
-    same = sum(other.id.name == event.id.name for other in spec.events)
+    same = sum(other.id.name == event.id.name for other in events)
     return safe_identifier(event.id.name if same == 1 else f"{event.id.category}_{event.id.name}", taken)

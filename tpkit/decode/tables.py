@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable
 from functools import partial
 
@@ -59,3 +60,29 @@ def error_name(value: int) -> str | None:
     if -MAX_ERRNO <= value < 0 and -value in errno.errorcode:
         return f"-{errno.errorcode[-value]}"
     return None
+
+
+def call_error_name(value: int) -> str | None:
+    """``error_name`` of what a whole call returned; also of numbers that no program ever sees."""
+    return f"-{_RESTARTS[value].split()[0]}" if value in _RESTARTS else error_name(value)
+
+
+def call_error(value: int) -> str:
+    """What strace shows of a call that failed: ``-1 ENOENT (No such file or directory)``.
+
+    value: -4095 to -1. A call that a signal interrupts may return numbers that no program ever sees, as it gets
+    restarted, or EINTR in their place: ``? ERESTARTSYS (To be restarted if SA_RESTART is set)``.
+    """
+    if value in _RESTARTS:
+        return f"? {_RESTARTS[value]}"
+    name = errno.errorcode.get(-value)
+    return str(value) if name is None else f"-1 {name} ({os.strerror(-value)})"
+
+
+# include/linux/errno.h; the words are strace's.
+_RESTARTS = {
+    -512: "ERESTARTSYS (To be restarted if SA_RESTART is set)",
+    -513: "ERESTARTNOINTR (To be restarted)",
+    -514: "ERESTARTNOHAND (To be restarted if no handler)",
+    -516: "ERESTART_RESTARTBLOCK (Interrupted by signal)",
+}

@@ -95,7 +95,8 @@ def _tracefs(facts: Facts) -> Check:
         return Check("tracefs", Status.MISSING, tracefs.problem.what, remedy, EVERYTHING)
     if not tracefs.bcc_finds_it:
         remedy = f"as root: mount --bind {tracefs.root} /sys/kernel/tracing"
-        return Check("tracefs", Status.MISSING, f"mounted on {tracefs.root}, where BCC doesn't look", remedy, TRACE)
+        what = f"mounted on {tracefs.root}; trace works, but generated programs don't look there"
+        return Check("tracefs", Status.LIMITED, what, remedy, EVERYTHING)
     what = f"mounted on {tracefs.root}, readable, {tracefs.events} events"
     return Check("tracefs", Status.OK, what, needed_for=EVERYTHING)
 

@@ -5,7 +5,6 @@ Nothing here raises: what may not be looked at is a fact as well.
 
 from __future__ import annotations
 
-import mmap
 import os
 import platform
 import re
@@ -193,9 +192,9 @@ def look_at_bcc(folders: Iterable[Path] | None = None) -> BccFacts:
 
 def ring_bytes() -> int:
     """How much memory a session's ring buffer takes."""
-    from tpkit.codegen.bcc import RING_PAGES
+    from tpkit.program import DEFAULT_RING_SIZE
 
-    return RING_PAGES * mmap.PAGESIZE
+    return DEFAULT_RING_SIZE
 
 
 def look_at_tool(name: str) -> Tool | None:

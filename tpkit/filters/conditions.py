@@ -16,13 +16,14 @@ class Subject:
 
     scalar: the type of its number (of a string's address), None without one; text_size: how many bytes
     its string may have, None where it is no string; column: the field's, None for the task's ``pid``,
-    ``tid``, ``comm``, ``uid`` and ``cpu``.
+    ``tid``, ``comm``, ``uid`` and ``cpu``; may_fail: whether its number may be an error's.
     """
 
     name: str
     scalar: Scalar | None
     text_size: int | None = None
     column: Column | None = None
+    may_fail: bool = False
 
     @property
     def is_text(self) -> bool:

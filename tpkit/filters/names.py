@@ -38,22 +38,34 @@ class Names:
 
 
 def event_names(
-    event: EventFormat, columns: Iterable[Column], elsewhere: Mapping[str, TracepointId] | None = None
+    event: EventFormat,
+    columns: Iterable[Column],
+    elsewhere: Mapping[str, TracepointId] | None = None,
+    *,
+    name: TracepointId | None = None,
+    result: Column | None = None,
 ) -> Names:
-    """What a filter on this event may name: the fields that its records carry, by their labels, and the task."""
+    """What a filter on this event may name: the fields that its records carry, by their labels, and the task.
+
+    name: what its records are called, if not as the event (a call, whose entry the event is); result: what a call
+    returns.
+    """
     subjects = {column.label: _subject(column) for column in columns}
+    if result is not None:
+        subjects[result.label] = Subject(result.label, result.value.scalar, column=result, may_fail=True)
     subjects |= {each.name: each for each in TASK if each.name not in subjects}
     unreadable = {
         each.field.name: each.refusal or "the event's name says it already"
         for each in accesses(event)
         if each.field.name not in subjects
     }
-    return Names(event.id, subjects, unreadable, elsewhere or {})
+    return Names(name or event.id, subjects, unreadable, elsewhere or {})
 
 
 def _subject(column: Column) -> Subject:
-    if column.capture is Capture.VALUE:
-        return Subject(column.label, column.value.scalar, column=column)
+    if column.capture in (Capture.VALUE, Capture.USER_MEMORY):
+        may_fail = column.display is Display.ERROR
+        return Subject(column.label, column.value.scalar, column=column, may_fail=may_fail)
     if column.display is not Display.TEXT:
         return Subject(column.label, None, column=column)
     if column.capture is Capture.BYTES:
@@ -78,7 +90,7 @@ def symbol(name: str, subject: Subject) -> Symbol | None:
     column = subject.column
     if column is None or subject.scalar is None:
         return None
-    if name == NULL and column.display is Display.POINTER:
+    if name == NULL and (column.display is Display.POINTER or column.capture is Capture.USER_MEMORY):
         return Symbol(0)
     if column.table is None:
         return None
@@ -111,11 +123,6 @@ def has_flags(subject: Subject) -> bool:
     """Whether the subject's numbers are flags, by the names that there are for them."""
     column = subject.column
     return column is not None and column.table is not None and column.table.delimiter is not None
-
-
-def has_errors(subject: Subject) -> bool:
-    """Whether the subject's numbers may be those of errors."""
-    return subject.column is not None and subject.column.display is Display.ERROR
 
 
 def error_number(name: str) -> int | None:

@@ -62,7 +62,7 @@ class Quantities:
         """The error about a name that nothing has, with the nearest names."""
         fields = list(self.known.subjects)
         symbols = [name for subject in beside for name in names.symbol_names(subject)]
-        errors = names.error_names() if any(map(names.has_errors, beside)) else []
+        errors = names.error_names() if any(each.may_fail for each in beside) else []
         what = f"{self.known.event} has no field {node.text!r}"
         if symbols or errors:
             what += f", and no number of {beside[0].name} has that name"
@@ -96,13 +96,13 @@ class Quantities:
         found = next(filter(None, (names.symbol(node.text, subject) for subject in beside)), None)
         if found is not None:
             return Constant(found.number, found.mask)
-        if any(map(names.has_errors, beside)) and names.error_number(node.text) is not None:
+        if any(each.may_fail for each in beside) and names.error_number(node.text) is not None:
             raise self._error("an error is returned as a negative number", node, f"write -{node.text}")
         raise self.unknown(node, beside)
 
     def _negative(self, node: Negative, beside: tuple[Subject, ...]) -> Constant:
         name = node.operand.text if isinstance(node.operand, Name) else ""
-        if name not in self.known.subjects and any(map(names.has_errors, beside)):
+        if name not in self.known.subjects and any(each.may_fail for each in beside):
             number = names.error_number(name)
             if number is not None:
                 return Constant(-number)

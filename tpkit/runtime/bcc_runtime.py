@@ -1,38 +1,55 @@
-"""The kernel as a runtime, by way of BCC: the one border where BCC's ways become ours."""
+"""The kernel as a runtime: BCC's compiler makes bytecode of a program, our loader puts it there."""
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import mmap
-import os
-import tempfile
-from collections.abc import Iterator
-from typing import Any
+import struct
+import sys
+from collections.abc import Callable
 
-from tpkit.kernel_tree import FOLDER as KERNEL_TREE
-from tpkit.program import Program
-from tpkit.record import Batch
-from tpkit.runtime.bcc_package import import_bcc
-from tpkit.runtime.diagnose import attach_failure, check_privileges, compile_failure, load_failure
-from tpkit.runtime.ring import CallbackRing, MappedRing, Ring, can_map
-from tpkit.runtime.stderr import captured_stderr
+from tpkit.batch import Batch
+from tpkit.program import DEFAULT_RING_SIZE, Program
+from tpkit.record import PROBE, PROBE_OFFSET
+from tpkit.runtime.base import Counts
+from tpkit.runtime.compiler import CachingCompiler
+from tpkit.runtime.diagnose import check_privileges
+from tpkit.runtime.loader import Loaded
+from tpkit.runtime.ring import MappedRing
+
+Progress = Callable[[int, int], None]
 
 
 class BccRuntime:
-    """The running kernel. mapped: read the ring buffer by mapping it, None for what suits the machine."""
+    """The running kernel.
 
-    def __init__(self, *, mapped: bool | None = None) -> None:
-        self._mapped = can_map() if mapped is None else mapped
+    ring_size: bytes of the ring buffer, a power of two; cgroup: a descriptor of the folder of the one to look at;
+    compiler: may know programs from earlier runs, None for one that doesn't; progress: called with the number of
+    probes that are attached, and of all.
+    """
+
+    def __init__(
+        self,
+        *,
+        ring_size: int = DEFAULT_RING_SIZE,
+        cgroup: int | None = None,
+        compiler: CachingCompiler | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self._ring_size = ring_size
+        self._cgroup = cgroup
+        self._compiler = compiler or CachingCompiler(None)
+        self._progress = progress
 
     def start(self, program: Program) -> Attached:
         """Compiles, loads and attaches. Raises ProbeError, and then leaves nothing behind."""
-        bpf = _loaded(program)
+        loaded = self._loaded(program)
         try:
-            _attach(bpf, program)
-            return Attached(bpf, program, mapped=self._mapped)
+            for number, hook in enumerate(program.hooks):
+                loaded.attach(number, hook)
+                if self._progress is not None:
+                    self._progress(number + 1, len(program.hooks))
+            return Attached(loaded, program, self._ring_size, self._cgroup)
         except BaseException:
-            _release(bpf)
+            loaded.close()
             raise
 
     def load(self, program: Program) -> None:
@@ -40,64 +57,43 @@ class BccRuntime:
 
         Raises ProbeError: CompileError, LoadError and what ``start`` raises besides them.
         """
-        _release(_loaded(program))
+        self._loaded(program).close()
 
-
-def _loaded(program: Program) -> Any:
-    """BCC's module object, with its functions in the kernel. Raises ProbeError."""
-    check_privileges()
-    bcc = import_bcc()
-    bpf = compile_program(bcc, program.source)
-    try:
-        for probe in program.probes:
-            with captured_stderr() as words:
-                try:
-                    bpf.load_func(probe.function.encode(), bcc.BPF.TRACEPOINT)
-                except Exception as error:
-                    raise load_failure(str(probe.tracepoint), f"{error}\n{words()}") from None
-    except BaseException:
-        _release(bpf)
-        raise
-    return bpf
-
-
-def _attach(bpf: Any, program: Program) -> None:
-    for probe in program.probes:
-        event = str(probe.tracepoint)
-        with captured_stderr() as words:
-            try:
-                bpf.attach_tracepoint(tp=event.encode(), fn_name=probe.function.encode())
-            except Exception as error:
-                raise attach_failure(event, f"{error}\n{words()}") from None
-
-
-def compile_program(bcc: Any, source: str) -> Any:
-    """BCC's module object for a program; nothing is loaded yet, but its maps are there. Raises ProbeError."""
-    with _private_build(), captured_stderr() as words:
-        try:
-            return bcc.BPF(text=source.encode(), cflags=_compiler_flags())
-        except Exception as error:  # BCC raises nothing more exact
-            raise compile_failure(words() or str(error)) from None
+    def _loaded(self, program: Program) -> Loaded:
+        check_privileges()
+        bytecode = self._compiler.compile(program.sources)
+        loaded = Loaded(bytecode, program, self._ring_size)
+        self._compiler.keep()
+        return loaded
 
 
 class Attached:
-    """A program in the kernel, and its ring buffer."""
+    """A program at work in the kernel, and its ring buffer."""
 
-    def __init__(self, bpf: Any, program: Program, *, mapped: bool) -> None:
-        self._bpf = bpf
+    def __init__(self, loaded: Loaded, program: Program, ring_size: int, cgroup: int | None) -> None:
+        self._loaded = loaded
         self._program = program
-        self._table = bpf[program.ring.encode()]
-        self._attached = True
-        self._ring: Ring | None = self._open_ring(mapped)
+        self._ring: MappedRing | None = MappedRing(loaded.maps[program.maps.ring], ring_size)
+        try:
+            if cgroup is not None and program.maps.cgroup is not None:
+                loaded.put(program.maps.cgroup, 0, struct.pack("=I", cgroup))
+            self._switch(on=True)
+        except BaseException:
+            self._ring.close()
+            raise
 
-    def _open_ring(self, mapped: bool) -> Ring:
-        if mapped:
-            return MappedRing(self._table.map_fd, self._table.max_entries, self._program.stride)
-        return CallbackRing(self._table.open_ring_buffer, self._bpf.ring_buffer_consume, self._program.stride)
+    def follow(self, thread: int) -> None:
+        """Look at this thread, and at all that it starts."""
+        assert self._program.maps.followed is not None  # a program made for that
+        self._loaded.put(self._program.maps.followed, thread, b"\1")
+
+    def _switch(self, *, on: bool) -> None:
+        """All programs at once: what they count and emit belongs together."""
+        self._loaded.set_number(self._program.maps.session, 0, int(on))
 
     def ready_descriptor(self) -> int | None:
         """The ring buffer's map: it polls readable when its consumer has something to do."""
-        return int(self._table.map_fd)
+        return self._loaded.maps[self._program.maps.ring]
 
     def finished(self) -> bool:
         """Never: a kernel goes on."""
@@ -106,56 +102,48 @@ class Attached:
     def read(self) -> Batch:
         """The records that are complete, oldest first."""
         assert self._ring is not None  # closed sessions aren't read
-        return Batch(self._program.layouts, self._ring.read())
+        return self._ring.read(self._program.layouts)
 
-    def lost(self) -> tuple[int, ...]:
-        """For each probe, how many records found the ring buffer full."""
-        counts = self._bpf[self._program.lost.encode()]
-        return tuple(sum(counts[counts.Key(number)]) for number in range(len(self._program.probes)))
+    def fullness(self) -> float:
+        """Which share of the ring buffer was taken at the last read, 0 to 1."""
+        assert self._ring is not None  # as in read
+        return self._ring.fullness
+
+    def counts(self) -> tuple[Counts, ...]:
+        """For each layout, what its programs have counted so far."""
+        maps = self._program.maps
+        return tuple(Counts(**each) for each in self._loaded.counters(maps.counts, len(self._program.layouts)))
+
+    def unfinished(self) -> tuple[int, ...]:
+        """For each layout, how many calls haven't returned."""
+        found = [0] * len(self._program.layouts)
+        if self._program.maps.calls is not None:
+            for value in self._loaded.values(self._program.maps.calls):
+                found[probe_of(value)] += 1
+        return tuple(found)
+
+    def missed(self) -> int:
+        """How often the kernel didn't run a program of ours; 0 where it doesn't count that."""
+        return self._loaded.misses()
+
+    def unfollowed(self) -> int:
+        """How many threads should have been followed, and couldn't be."""
+        return self._loaded.number(self._program.maps.session, 1)
 
     def detach(self) -> None:
-        """Takes the probes off their tracepoints."""
-        if self._attached:
-            self._attached = False
-            for probe in self._program.probes:
-                self._bpf.detach_tracepoint(tp=str(probe.tracepoint).encode())
+        """Nothing more is counted or emitted from here on."""
+        if self._loaded.programs:
+            self._switch(on=False)
 
     def close(self) -> None:
-        """Detaches, unmaps, and lets the kernel free program and maps."""
-        self.detach()
+        """Detaches, unmaps, and lets the kernel free programs and maps."""
         if self._ring is not None:
+            self.detach()
             self._ring.close()
             self._ring = None
-            _release(self._bpf)
+            self._loaded.close()
 
 
-def _release(bpf: Any) -> None:
-    """All that BCC holds; its own clean-up at exit would find nothing left, and only keep it in memory."""
-    bpf.cleanup()
-    atexit.unregister(bpf.cleanup)
-    atexit.unregister(bpf.donothing)  # registered for each function that the kernel refused
-
-
-def _compiler_flags() -> list[str]:
-    # -nostdinc: never a header of this machine's, which may be another kernel's.
-    return ["-nostdinc", f"-DTPKIT_PAGE_SIZE={mmap.PAGESIZE}"]
-
-
-@contextlib.contextmanager
-def _private_build() -> Iterator[None]:
-    """BCC's environment while it compiles: our kernel tree, a private TMPDIR, none of the caller's BCC_*.
-
-    Without this BCC looks for headers of the running kernel, and unpacks those of the kheaders module
-    under a name that anybody can guess (CVE-2024-2314).
-    """
-    saved = {name: value for name, value in os.environ.items() if name.startswith("BCC_") or name == "TMPDIR"}
-    # Not where the caller's TMPDIR says: that may be a folder of somebody else's.
-    with tempfile.TemporaryDirectory(prefix="tpkit-", dir="/tmp") as private:
-        for name in saved:
-            del os.environ[name]
-        os.environ.update(BCC_KERNEL_SOURCE=str(KERNEL_TREE), TMPDIR=private)
-        try:
-            yield
-        finally:
-            del os.environ["BCC_KERNEL_SOURCE"], os.environ["TMPDIR"]
-            os.environ.update(saved)
+def probe_of(record: bytes) -> int:
+    """The number of what a record is of."""
+    return int.from_bytes(record[PROBE_OFFSET : PROBE_OFFSET + PROBE.size], sys.byteorder)

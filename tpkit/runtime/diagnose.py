@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import platform
+import errno
+import os
 import re
+import resource
 from pathlib import Path
 
 from tpkit import host
 from tpkit.errors import AttachError, CompileError, KernelUnsupported, LoadError, PrivilegeError, ProbeError
+
+_TOO_MANY_FILES = os.strerror(errno.EMFILE)
 
 # Of libbcc, and of libbpf.
 _RINGBUF_REFUSED = re.compile(r"could not open bpf map: events|map 'events': failed to create")
@@ -42,12 +46,27 @@ def compile_failure(words: str) -> ProbeError:
     )
 
 
+def map_failure(name: str, error: OSError, *, is_ring: bool) -> ProbeError:
+    """The kernel made no map."""
+    words = f"map {name}: {error.strerror}"
+    if is_ring and error.errno == errno.EINVAL:
+        return _no_ring_buffer(words)
+    if error.errno == errno.EMFILE:
+        return _too_many_files(name)
+    if error.errno == errno.EPERM:
+        return _not_permitted(words)
+    remedy = "give a smaller --buffer-size" if is_ring else "is there memory left? trace fewer events at once"
+    return LoadError(f"the kernel made no map: {error.strerror}", where=name, remedy=remedy)
+
+
 def load_failure(event: str, words: str) -> ProbeError:
     """The verifier said no, or we may not ask it."""
     if "Operation not permitted" in words or "super-user" in words:
         return _not_permitted(words)
     if _has_no_ring_buffer(words):
         return _no_ring_buffer(words)
+    if _TOO_MANY_FILES in words:
+        return _too_many_files(event)
     return LoadError(
         "the kernel's verifier refused the generated program",
         where=event,
@@ -60,6 +79,8 @@ def attach_failure(event: str, words: str) -> ProbeError:
     """perf_event_open or its ioctl said no."""
     if "Operation not permitted" in words:
         return _not_permitted(words)
+    if _TOO_MANY_FILES in words:
+        return _too_many_files(event)
     level = host.sysctl("kernel.perf_event_paranoid")
     if "perf_event_open" in words and "ermission denied" in words and (level or 0) > host.HIGHEST_PARANOID:
         what = f"kernel.perf_event_paranoid is {level}: this kernel refuses perf events in spite of CAP_PERFMON"
@@ -78,9 +99,18 @@ def _has_no_ring_buffer(words: str) -> bool:
 
 def _no_ring_buffer(words: str) -> KernelUnsupported:
     return KernelUnsupported(
-        f"this kernel ({platform.release()}) has no BPF ring buffer",
+        f"this kernel ({os.uname().release}) has no BPF ring buffer",
         remedy="Linux 5.8 or newer is needed to trace and to verify; list and describe work here",
         details=words,
+    )
+
+
+def _too_many_files(where: str) -> PrivilegeError:
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return PrivilegeError(
+        f"this process may have {limit} files open, and each event takes two",
+        where=where,
+        remedy="trace fewer events, or allow more with ulimit -n (a container: --ulimit nofile=10000)",
     )
 
 

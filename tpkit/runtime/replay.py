@@ -4,33 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tpkit.batch import Batch
 from tpkit.program import Program
-from tpkit.record import Batch
+from tpkit.runtime.base import Counts
 
 
 class ReplayRuntime:
-    """Hands out ``chunks``, each the bytes of whole records, one for each read; then it is at its end.
+    """Hands out ``chunks``, each a ring buffer's bytes of whole records, one for each read; then it is at its end.
 
-    lost: what each probe has lost by the time of each read, for accounts of losses.
+    counts: what programs have counted by the time of each read; where none are given, just what was read.
     """
 
-    def __init__(self, chunks: Sequence[bytes], lost: Sequence[tuple[int, ...]] = ()) -> None:
+    def __init__(self, chunks: Sequence[bytes], counts: Sequence[tuple[Counts, ...]] = ()) -> None:
         self._chunks = tuple(chunks)
-        self._lost = tuple(lost)
+        self._counts = tuple(counts)
 
     def start(self, program: Program) -> Replaying:
         """A fresh run from the first chunk on."""
-        return Replaying(program, self._chunks, self._lost)
+        return Replaying(program, self._chunks, self._counts)
 
 
 class Replaying:
     """One run of a replay; ``closed`` tells a test that the session cleaned up."""
 
-    def __init__(self, program: Program, chunks: tuple[bytes, ...], lost: tuple[tuple[int, ...], ...]) -> None:
+    def __init__(self, program: Program, chunks: tuple[bytes, ...], counts: tuple[tuple[Counts, ...], ...]) -> None:
         self._program = program
         self._chunks = chunks
-        self._lost = lost
+        self._counts = counts
         self._next = 0
+        self._read = [0] * len(program.layouts)
         self.closed = False
 
     def ready_descriptor(self) -> int | None:
@@ -43,19 +45,38 @@ class Replaying:
 
         chunk = self._chunks[self._next] if self._next < len(self._chunks) else b""
         self._next += 1
-        data = np.frombuffer(chunk, dtype=np.uint8).reshape(-1, self._program.stride)
-        return Batch(self._program.layouts, data)
+        batch = Batch.of_bytes(self._program.layouts, np.frombuffer(chunk, dtype=np.uint8))
+        self._read = [a + b for a, b in zip(self._read, batch.count_by_probe(), strict=True)]
+        return batch
 
-    def lost(self) -> tuple[int, ...]:
+    def fullness(self) -> float:
+        """It waits for nobody."""
+        return 1.0
+
+    def counts(self) -> tuple[Counts, ...]:
         """As given for the last read, the last one given behind it."""
-        nothing = (0,) * len(self._program.probes)
-        if not self._lost:
-            return nothing
-        return self._lost[min(max(self._next - 1, 0), len(self._lost) - 1)]
+        if not self._counts:
+            return tuple(Counts(matched=count) for count in self._read)
+        return self._counts[min(max(self._next - 1, 0), len(self._counts) - 1)]
+
+    def unfinished(self) -> tuple[int, ...]:
+        """None."""
+        return (0,) * len(self._program.layouts)
+
+    def missed(self) -> int:
+        """None."""
+        return 0
+
+    def unfollowed(self) -> int:
+        """None."""
+        return 0
 
     def finished(self) -> bool:
         """Whether every chunk was read."""
         return self._next >= len(self._chunks)
+
+    def follow(self, thread: int) -> None:
+        """What is recorded is recorded."""
 
     def detach(self) -> None:
         """Nothing to detach."""

@@ -14,32 +14,35 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tpkit.batch import Batch
 from tpkit.errors import UsageError
+from tpkit.ledger import Cause, Ledger, Loss
 from tpkit.program import Program
-from tpkit.record import Batch
 from tpkit.runtime.base import Running, Runtime
+from tpkit.runtime.books import Books
 
 # The kernel wakes us when a record arrives at an empty ring buffer. After a batch of this many
 # records we let the next one grow: fewer wake-ups for the traced threads, and larger batches.
 BUSY_BATCH = 64
-BUSY_PAUSE = 0.005  # seconds
+PAUSES = ((0.05, 0.01), (0.15, 0.005), (0.5, 0.001))  # up to this share of the ring buffer was full: seconds
+
+# Records get their time when their program begins, and into the ring buffer when it ends: on another CPU a younger
+# one may be faster. So long the youngest wait for older ones.
+WINDOW = 1_000_000  # ns
+
+COUNT_EVERY = 0.1  # seconds between two looks at the programs' counters
+LAST_WAIT = 0.2  # seconds that the last programs have to end, once no more events are wanted
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What a session hands on: records, and for each probe how many were lost since the last delivery."""
+    """What a session hands on: records, ordered by time, and what was lost since the last delivery, as far as known."""
 
     batch: Batch
-    lost: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """The account of a session: delivered and lost records by probe, and its length in seconds."""
-
-    delivered: tuple[int, ...]
-    lost: tuple[int, ...]
-    seconds: float
+    losses: tuple[Loss, ...]
 
 
 class Session:
@@ -68,8 +71,9 @@ class Session:
         self._pids = tuple(pids)
         self._hang_up = hang_up
         self._stopping = False
-        self._delivered = [0] * len(program.probes)
-        self._lost = (0,) * len(program.probes)
+        self._books = Books(program.events)
+        self._held: Batch | None = None
+        self._counted = self._busy = 0.0
         self._processes: dict[int, int] = {}
         self._running: Running | None = None
         self._started = self._ended = 0.0
@@ -100,6 +104,11 @@ class Session:
             except (BlockingIOError, OSError):  # full: it is awake already; closed: it is over
                 return
 
+    def follow(self, thread: int) -> None:
+        """Look at this thread, by the kernel's number, and at all that it starts; for a program made for that."""
+        assert self._running is not None  # inside of the context only
+        self._running.follow(thread)
+
     @property
     def is_stopping(self) -> bool:
         """Whether ``stop`` was called, or something else has ended the session."""
@@ -111,20 +120,40 @@ class Session:
         return self._started > 0
 
     @property
-    def totals(self) -> Totals:
+    def ledger(self) -> Ledger:
         """The account so far, or of the whole session when it is over."""
         end = self._ended or time.monotonic()
-        return Totals(tuple(self._delivered), self._lost, end - self._started)
+        return self._books.ledger(end - self._started if self._started else 0.0)
 
     def __iter__(self) -> Iterator[Delivery]:
-        """Deliveries until the session ends; the last ones come after the probes were detached."""
+        """Deliveries until the session ends; the last ones come after the probes were detached.
+
+        A delivery counts as delivered when the next one is asked for; see ``failed``.
+        """
         assert self._running is not None  # iterated inside of the context only
         while not self._is_over():
             self._wait()
             yield from self._deliver(self._running)
-        self._running.detach()
-        self._ended = time.monotonic()
+        self._end(self._running)
         yield from self._drain(self._running)
+
+    def failed(self, written: int = 0) -> None:
+        """The receiver of the last delivery took only its first ``written`` records, and takes no more."""
+        assert self._running is not None  # as in __iter__
+        self._books.settle(written, Cause.OUTPUT)
+        self._end(self._running)
+        for batch in self._rest_of(self._running):
+            self._books.lose(batch, Cause.OUTPUT)
+        self._books.close(self._running)
+
+    def reject(self, bad: NDArray[np.bool_]) -> None:
+        """Of the last delivery's records, these can't be decoded."""
+        self._books.reject(bad)
+
+    def _end(self, running: Running) -> None:
+        if not self._ended:
+            running.detach()
+            self._ended = time.monotonic()
 
     def _is_over(self) -> bool:
         return (
@@ -136,33 +165,76 @@ class Session:
 
     def _rest(self) -> int | None:
         """How many more records are wanted; None for all there are."""
-        return None if self._max_events is None else max(0, self._max_events - sum(self._delivered))
+        return None if self._max_events is None else max(0, self._max_events - self._books.delivered)
 
     def _deliver(self, running: Running) -> Iterator[Delivery]:
-        batch = running.read()
-        lost = running.lost()
+        size, batch = self._read(running)
+        yield from self._hand_on(batch, self._news(running))
+        if size >= BUSY_BATCH and not self._stopping:
+            time.sleep(_pause(running.fullness()))
+
+    def _hand_on(self, batch: Batch, losses: tuple[Loss, ...]) -> Iterator[Delivery]:
         rest = self._rest()
         if rest is not None and len(batch) > rest:
-            batch = Batch(batch.layouts, batch.data[:rest])
-        news = tuple(now - before for now, before in zip(lost, self._lost, strict=True))
-        self._lost = lost
-        if len(batch) or any(news):
-            self._count(batch)
-            yield Delivery(batch, news)
-        if len(batch) >= BUSY_BATCH and not self._stopping:
-            time.sleep(BUSY_PAUSE)
+            self._books.lose(batch[rest:], Cause.LIMIT)
+            batch = batch[:rest]
+        if len(batch) or losses:
+            self._books.hand_on(batch)
+            yield Delivery(batch, losses)
+            self._books.settle(len(batch))
+
+    def _read(self, running: Running) -> tuple[int, Batch]:
+        """How many records came, and those that are old enough to be followed by none that is older."""
+        batch = running.read()
+        size = len(batch)
+        if size:
+            self._busy = time.monotonic()
+        if running.ready_descriptor() is None:
+            return size, batch  # a recording: its order is as it was recorded
+        if self._held is not None:
+            batch = Batch.joined([self._held, batch])
+        if not len(batch):
+            return 0, batch
+        ends = batch.ends()
+        if bool((ends[1:] < ends[:-1]).any()):
+            order = np.argsort(ends, kind="stable")
+            batch, ends = batch[order], ends[order]
+        old = int(np.searchsorted(ends, time.monotonic_ns() - WINDOW))
+        self._held = batch[old:].compact() if old < len(batch) else None
+        return size, batch[:old]
 
     def _drain(self, running: Running) -> Iterator[Delivery]:
         """What still waits once nothing new can come."""
-        while True:
-            before = sum(self._delivered)
-            yield from self._deliver(running)
-            if sum(self._delivered) == before:
-                return
+        for batch in self._rest_of(running):
+            yield from self._hand_on(batch, ())
+        self._books.close(running)
+        losses = self._books.news()
+        if losses:
+            yield from self._hand_on(running.read(), losses)
 
-    def _count(self, batch: Batch) -> None:
-        for probe, number in enumerate(batch.count_by_probe()):
-            self._delivered[probe] += number
+    def _rest_of(self, running: Running) -> Iterator[Batch]:
+        """All that is on its way: until the account is balanced, or its last programs had the time to end."""
+        held, self._held = self._held, None
+        if held is not None:
+            yield held
+        end = time.monotonic() + LAST_WAIT
+        while True:
+            batch = running.read()
+            if len(batch):
+                yield batch
+                continue
+            self._books.count(running)
+            if self._books.is_balanced or time.monotonic() > end:
+                return
+            time.sleep(PAUSES[-1][1])
+
+    def _news(self, running: Running) -> tuple[Loss, ...]:
+        now = time.monotonic()
+        if now - self._counted < COUNT_EVERY and running.ready_descriptor() is not None:
+            return ()
+        self._counted = now
+        self._books.count(running)
+        return self._books.news()
 
     # ------------------------------------------------------------------------------ waiting
 
@@ -184,16 +256,25 @@ class Session:
         if self._running.ready_descriptor() is None:
             self._stopping = self._stopping or self._running.finished()
             return
-        timeout = None
-        if self._duration is not None:
-            timeout = max(0.0, self._started + self._duration - time.monotonic()) * 1000
-        for descriptor, _ in self._poll.poll(timeout):
+        for descriptor, _ in self._poll.poll(self._timeout()):
             if descriptor in self._processes:
                 self._poll.unregister(descriptor)
                 os.close(descriptor)
                 del self._processes[descriptor]
             elif descriptor in (self._wake_reader, self._hang_up):
                 self._stopping = True
+
+    def _timeout(self) -> float | None:
+        """Milliseconds until there is something to do though nothing happens; None: nothing."""
+        now = time.monotonic()
+        waits = []
+        if self._duration is not None:
+            waits.append(self._started + self._duration - now)
+        if self._held is not None:
+            waits.append(2 * WINDOW / 1e9)
+        elif self._counted < self._busy:
+            waits.append(COUNT_EVERY)
+        return max(0.0, min(waits)) * 1000 if waits else None
 
     def _close(self) -> None:
         if self._running is not None:
@@ -203,6 +284,11 @@ class Session:
             os.close(descriptor)
         self._processes = {}
         del self._wake_reader, self._wake_writer
+
+
+def _pause(fullness: float) -> float:
+    """How long records may gather, in seconds, by the share of the ring buffer that they took last time."""
+    return next((seconds for most, seconds in PAUSES if fullness <= most), 0.0)
 
 
 def _open_processes(pids: Sequence[int]) -> dict[int, int]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from tpkit.model import TracepointId
-from tpkit.record import Batch
+from tpkit.batch import Batch
+from tpkit.ledger import Ledger, Loss
 
 
 class Sink(Protocol):
@@ -18,5 +18,8 @@ class Sink(Protocol):
     def write(self, batch: Batch) -> None:
         """Events, oldest first."""
 
-    def lost(self, events: Sequence[tuple[TracepointId, int]]) -> None:
-        """Events that the ring buffer had no room for, since the last call, as far as known now."""
+    def lost(self, losses: Sequence[Loss]) -> None:
+        """Events that nobody will get, since the last call, as far as known now."""
+
+    def end(self, ledger: Ledger) -> None:
+        """Called once, when all events are written: the whole account."""

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import select
 import stat
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from tpkit.errors import SinkError
 
+# Between two writes a signal gets its turn; and from what is written at once, the kernel can't take all.
+_MOST_AT_ONCE = 1 << 24
+
 
 class ReaderGone(Exception):
-    """Nobody reads the other end of our pipe any more."""
+    """Nobody reads the other end of our pipe any more.
+
+    written: how many of the events that were handed over then went into the pipe, wholly; done: how many bytes.
+    """
+
+    written = 0
+    done = 0
 
 
 class Output:
@@ -68,16 +80,35 @@ class Output:
         mode = os.fstat(self.descriptor).st_mode
         return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
-    def write(self, data: bytes) -> None:
-        """All of the bytes. Raises ReaderGone, SinkError."""
-        rest = memoryview(data)
-        while rest:
+    def write(self, data: bytes | memoryview) -> None:
+        """All of the bytes. Raises ReaderGone and SinkError, whose ``done`` says how many were written."""
+        whole = memoryview(data).cast("B")
+        done = 0
+        while done < len(whole):
             try:
-                rest = rest[os.write(self.descriptor, rest) :]
+                done += os.write(self.descriptor, whole[done : done + _MOST_AT_ONCE])
+            except BlockingIOError:  # who has it too may have made it so: a shell's other child
+                select.select([], [self.descriptor], [])
             except BrokenPipeError:
-                raise ReaderGone from None
+                gone = ReaderGone()
+                gone.done = done
+                raise gone from None
             except OSError as error:
-                raise SinkError(f"can't be written: {error.strerror}", where=self._name) from None
+                failed = SinkError(f"can't be written: {error.strerror}", where=self._name)
+                failed.done = done
+                raise failed from None
+
+    def take_back(self, count: int) -> None:
+        """The last so many bytes that were written, where that can be done: in a file that nobody else appends to."""
+        status = os.fstat(self.descriptor)
+        shared = fcntl.fcntl(self.descriptor, fcntl.F_GETFL) & os.O_APPEND
+        if not count or not stat.S_ISREG(status.st_mode) or shared:
+            return
+        with suppress(OSError):  # what stays is half a line, and it was told that the output failed
+            end = os.lseek(self.descriptor, 0, os.SEEK_CUR)
+            if end == status.st_size:
+                os.ftruncate(self.descriptor, end - count)
+                os.lseek(self.descriptor, end - count, os.SEEK_SET)
 
     def close(self) -> None:
         """Closes what we opened."""

@@ -38,7 +38,8 @@ _PROTOCOLS: Mapping[str, str] = {
     "AF_PACKET": "packet_protocol",
 }
 
-# Argument -> the argument that decides, and by the names of its values the group of names that this one has.
+# Argument -> the argument that decides, and by the names of its values the group of names that this one has. Where two
+# decide, the names of both, with a space between; of those that the second has anyway, when the first has its value.
 _DEPENDENT: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "fcntl.arg": (
         "cmd",
@@ -74,11 +75,14 @@ _DEPENDENT: Mapping[str, tuple[str, Mapping[str, str]]] = {
         },
     ),
     "prctl.arg3": (
-        "option",
+        "option arg2",
         {
-            "PR_CAP_AMBIENT": "capability",
-            "PR_SET_SPECULATION_CTRL": "speculation_control",
-            "PR_MCE_KILL": "machine_check_policy",
+            **{f"PR_CAP_AMBIENT PR_CAP_AMBIENT_{word}": "capability" for word in ("RAISE", "LOWER", "IS_SET")},
+            **{
+                f"PR_SET_SPECULATION_CTRL PR_SPEC_{word}": "speculation_control"
+                for word in ("STORE_BYPASS", "INDIRECT_BRANCH", "L1D_FLUSH")
+            },
+            "PR_MCE_KILL PR_MCE_KILL_SET": "machine_check_policy",
         },
     ),
     "ptrace.addr": ("request", _each("PTRACE_GETREGSET PTRACE_SETREGSET", "register_set")),
@@ -126,36 +130,59 @@ _RESULTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
 }
 
 
-def deciding_argument(event: TracepointId, field: Field) -> str | None:
-    """The name of the argument that says what this one means, None for most."""
-    found = _DEPENDENT.get(f"{event.syscall}.{field.name}") if event.is_syscall_enter else None
-    return None if found is None else found[0]
+def dependent_key(event: TracepointId, field: Field) -> str | None:
+    """What ``deciders`` and ``decided_table`` know an argument by, None for most: other arguments say nothing of it."""
+    key = f"{event.syscall}.{field.name}"
+    return key if event.is_syscall_enter and key in _DEPENDENT else None
+
+
+def result_key(syscall: str) -> str | None:
+    """The same for what a system call returns."""
+    return syscall if syscall in _RESULTS else None
+
+
+def deciders(key: str) -> tuple[str, ...]:
+    """The names of the arguments that say what this one means; none for a key that isn't one."""
+    found = _DEPENDENT.get(key) or _RESULTS.get(key)
+    return () if found is None else tuple(found[0].split())
+
+
+def decided_table(
+    key: str, others: Mapping[str, int], width: Width = _WIDE, machine: str = _MACHINE
+) -> SymbolTable | None:
+    """The names that numbers have beside a call's other ones, these by their parameters' names; None for most.
+
+    Cheap: what was asked before is remembered by the values that decide.
+    """
+    wanted = deciders(key)
+    if not wanted or not all(decider in others for decider in wanted):
+        return None
+    group = _group(key, tuple(others[decider] for decider in wanted), machine)
+    return None if group is None else group_table(group, width, machine)
+
+
+def deciding_arguments(event: TracepointId, field: Field) -> tuple[str, ...]:
+    """``deciders`` of an argument."""
+    key = dependent_key(event, field)
+    return () if key is None else deciders(key)
 
 
 def dependent_table(
     event: TracepointId, field: Field, others: Mapping[str, int], machine: str = _MACHINE
 ) -> SymbolTable | None:
-    """The names for an argument, given the call's other numbers by their parameters' names; None for most.
-
-    Cheap: what was asked before is remembered by the value that decides.
-    """
-    decider, width = deciding_argument(event, field), argument_width(field)
-    if decider is None or decider not in others or width is None:
-        return None
-    group = _group(f"{event.syscall}.{field.name}", others[decider], machine)
-    return None if group is None else group_table(group, width, machine)
+    """The names for an argument, given the call's other numbers by their parameters' names; None for most."""
+    key, width = dependent_key(event, field), argument_width(field)
+    return None if key is None or width is None else decided_table(key, others, width, machine)
 
 
 def dependent_result(syscall: str, others: Mapping[str, int], machine: str = _MACHINE) -> SymbolTable | None:
     """The names for what a system call returns, where another argument decides; None for most."""
-    decider = _RESULTS.get(syscall, ("", {}))[0]
-    group = _group(syscall, others[decider], machine) if decider in others else None
-    return None if group is None else group_table(group, _WIDE, machine)
+    return decided_table(syscall, others, machine=machine) if syscall in _RESULTS else None
 
 
 def option_name(level: int, number: int, machine: str = _MACHINE) -> str | None:
     """A socket's option by its name: ``SO_REUSEADDR``."""
-    group = _group("setsockopt.optname", level, machine)
+    group = _group("setsockopt.optname", (level,), machine)
     table = None if group is None else group_table(group, _WIDE, machine)
     return None if table is None else dict(table.symbols).get(number)
 
@@ -166,12 +193,24 @@ def dependent_groups() -> Iterable[str]:
 
 
 @lru_cache(maxsize=1024)
-def _group(asked: str, value: int, machine: str) -> str | None:
-    """The group that an argument, or a call's result, has when the one that decides has a value."""
-    decider, groups = _DEPENDENT.get(asked) or _RESULTS[asked]
-    own = all_arguments()[f"{asked.partition('.')[0]}.{decider}"]
-    table = group_table(BASES.get(own, own), _WIDE, machine) if machine in OWN else None
+def _group(key: str, values: tuple[int, ...], machine: str) -> str | None:
+    """The group that an argument, or a call's result, has when those that decide have these values."""
+    decider, groups = _DEPENDENT.get(key) or _RESULTS[key]
+    syscall = key.partition(".")[0]
+    names: list[str] = []
+    for argument, value in zip(decider.split(), values, strict=True):
+        own: str | None = all_arguments().get(f"{syscall}.{argument}")
+        if own is None:
+            own = _group(f"{syscall}.{argument}", values[: len(names)], machine)
+        name = None if own is None else _name(own, value, machine)
+        if name is None:
+            return None
+        names.append(name)
+    return groups.get(" ".join(names))
+
+
+def _name(group: str, value: int, machine: str) -> str | None:
+    table = group_table(BASES.get(group, group), _WIDE, machine) if machine in OWN else None
     if table is None:
         return None
-    number = value if table.mask is None else value & table.mask
-    return groups.get(dict(table.symbols).get(number, ""))
+    return dict(table.symbols).get(value if table.mask is None else value & table.mask)

@@ -8,129 +8,14 @@ Linux 5.10 to 7.2); what they lead to is in section 2 of the manual pages. How t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
 from tpkit.model import Field, TracepointId
+from tpkit.payload import MOST_NAME, MOST_PIECES, Payload, PayloadKind
 from tpkit.syscall_words.layouts import OWN, STRUCTS
 
-MOST_PIECES = 16
-MOST_NAME = 128  # struct sockaddr_storage
-
 _MACHINE = "x86_64"
-
-
-class PayloadKind(Enum):
-    """What the bytes are. Values: a struct of ``layouts``, ``struct[]`` for several, or words of our own.
-
-    Three have addresses in them, and may have what those lead to behind them:
-
-    - STRINGS: an array of addresses, which itself isn't part of the payload; the strings, each with its zero.
-    - IOVEC: the array (no more than MOST_PIECES), then the pieces' bytes, one behind the other, as far as there is
-      room; when the call returns no more than it read.
-    - MSGHDR: the struct; if ``msg_name`` isn't NULL ``msg_namelen`` bytes of it, no more than MOST_NAME; then what an
-      IOVEC has, of ``msg_iov``.
-
-    The length of an IOVEC is that of its array, and of a MSGHDR that of the struct, whatever follows.
-    """
-
-    BUFFER = "bytes"
-    STRING = "a string up to its zero"
-    STRINGS = "strings, each with its zero"
-    # numbers
-    INT = "an int"
-    INTS = "ints"
-    OFFSET = "a 64-bit number"
-    ADDRESS = "an address"
-    DESCRIPTOR_SET = "a bit for each descriptor"
-    PROCESSOR_SET = "a bit for each processor"
-    # time
-    TIMESPEC = "timespec"
-    TIMESPEC_PAIR = "two struct timespec"
-    TIMEVAL = "timeval"
-    TIMEVAL_PAIR = "two struct timeval"
-    ITIMERSPEC = "itimerspec"
-    ITIMERVAL = "itimerval"
-    TIMEZONE = "timezone"
-    TIMEX = "timex"
-    TMS = "tms"
-    UTIMBUF = "utimbuf"
-    SIGEVENT = "sigevent"
-    FUTEX_TIMEOUT = "a struct timespec, where futex's operation has one"
-    # files
-    STAT = "stat"
-    STATX = "statx"
-    STATFS = "statfs"
-    DIRENTS = "entries of a directory"
-    OLD_DIRENTS = "entries of a directory, as getdents has them"
-    OPEN_HOW = "open_how"
-    FILE_HANDLE = "a struct file_handle and the handle"
-    IOVEC = "pieces of memory"
-    MOUNT_ATTRIBUTE = "mount_attribute"
-    CACHED_RANGE = "cached_range"
-    CACHED_PAGES = "cached_pages"
-    FCNTL = "what fcntl's command wants"
-    IOCTL = "what ioctl's command wants"
-    # processes and signals
-    SIGSET = "a set of signals"
-    SIGSET_ARGUMENT = "signal_set_argument"
-    SIGACTION = "sigaction"
-    SIGINFO = "a siginfo_t"
-    SIGNAL_STACK = "signal_stack"
-    WAIT_STATUS = "how a child ended"
-    RUSAGE = "usage"
-    RLIMIT = "limit"
-    CLONE_ARGS = "clone_arguments"
-    PARENT_TID = "a thread's number, where clone's flags want it"
-    SCHEDULE = "schedule"
-    CAPABILITY_HEADER = "capability_header"
-    CAPABILITY_DATA = "two struct __user_cap_data_struct"
-    UTSNAME = "system_name"
-    SYSINFO = "system"
-    PRCTL = "what prctl's option wants"
-    SECCOMP = "what seccomp's operation wants"
-    LANDLOCK_RULESET = "landlock_ruleset"
-    # waiting, queues, rings
-    POLLFDS = "poll[]"
-    EPOLL_EVENT = "epoll"
-    EPOLL_EVENTS = "epoll[]"
-    FUTEX_WAITERS = "futex_wait[]"
-    SEMAPHORE_OPERATIONS = "semaphore_operation[]"
-    SHARED_MEMORY = "what shmctl's command wants"
-    MESSAGE_QUEUE = "what msgctl's command wants"
-    MESSAGE = "a type and the message"
-    QUEUE = "queue"
-    NEW_QUEUE = "a struct mq_attr, if mq_open is to create a queue"
-    RING = "ring"
-    PERF = "perf"
-    # sockets
-    SOCKADDR = "a struct sockaddr"
-    SOCKET_OPTION = "a socket's option"
-    MSGHDR = "a message of pieces of memory"
-    MSGHDRS = "messages[]"
-
-
-@dataclass(frozen=True, slots=True)
-class Payload:
-    """The memory that an argument points to.
-
-    size: bytes at most; 0: as many as strings may have. size_argument: the position (0…5) of the argument that
-    holds the length, in units of ``unit`` bytes; size_is_pointer: that argument leads to an ``int`` with the length
-    (accept's), to be read when the call returns. sized_by_result: what the call returns is the length (read's), but
-    no more than size_argument says, if there is one. extra: bytes in front that the length doesn't count.
-    at_exit: the kernel fills it: read when the call returns; only if it succeeded (``ret >= 0``), unless in_out:
-    then the program filled it as well, and it is worth reading after a failure.
-    """
-
-    kind: PayloadKind
-    size: int
-    size_argument: int | None = None
-    unit: int = 1
-    size_is_pointer: bool = False
-    sized_by_result: bool = False
-    extra: int = 0
-    at_exit: bool = False
-    in_out: bool = False
 
 
 class _When(Enum):
@@ -174,10 +59,8 @@ _ENTRY: _Table = {
     _K.FUTEX_TIMEOUT: "futex.utime",
     _K.OPEN_HOW: "openat2.how:3",
     _K.FILE_HANDLE: "open_by_handle_at.handle",
-    _K.IOVEC: (
-        "writev.vec:2 pwritev.vec:2 pwritev2.vec:2 vmsplice.uiov:2 process_madvise.vec:2 process_vm_writev.lvec:2 "
-        "process_vm_writev.rvec:4 process_vm_readv.rvec:4"
-    ),
+    _K.IOVEC: ("writev.vec:2 pwritev.vec:2 pwritev2.vec:2 vmsplice.uiov:2 process_vm_writev.lvec:2"),
+    _K.REMOTE_IOVEC: "process_madvise.vec:2 process_vm_writev.rvec:4 process_vm_readv.rvec:4",
     _K.MOUNT_ATTRIBUTE: "mount_setattr.uattr:4 open_tree_attr.uattr:4",
     _K.CACHED_RANGE: "cachestat.cstat_range",
     _K.SIGSET: (
@@ -201,6 +84,7 @@ _ENTRY: _Table = {
     _K.MESSAGE: "msgsnd.msgp:2",
     _K.QUEUE: "mq_getsetattr.u_mqstat",
     _K.NEW_QUEUE: "mq_open.u_attr",
+    _K.BPF: "bpf.uattr:2",
     _K.PERF: "perf_event_open.attr_uptr",
     _K.SOCKADDR: "bind.umyaddr:2 connect.uservaddr:2 sendto.addr:5",
     _K.SOCKET_OPTION: "setsockopt.optval:4",
@@ -268,6 +152,7 @@ _BOTH: _Table = {
     _K.FCNTL: "fcntl.arg",
     _K.IOCTL: "ioctl.arg",
     _K.PRCTL: "prctl.arg2",
+    _K.ARCH_PRCTL: "arch_prctl.arg2",
     _K.SHARED_MEMORY: "shmctl.buf",
     _K.MESSAGE_QUEUE: "msgctl.buf",
     _K.POLLFDS: "poll.ufds:1 ppoll.ufds:1",
@@ -296,13 +181,17 @@ _SIZES: Mapping[PayloadKind, int] = {
     _K.MSGHDR: 56,
     _K.FCNTL: 32,  # a struct flock
     _K.IOCTL: 64,
+    _K.SIGSET_ARGUMENT: 16 + 8,  # with the set
     _K.SIGSET: 8,  # _NSIG of asm/signal.h is 64 on all our machines
     _K.SIGINFO: 48,  # what is used of its 128 bytes
     _K.WAIT_STATUS: 4,
     _K.PARENT_TID: 4,
     _K.CAPABILITY_DATA: 24,  # _LINUX_CAPABILITY_U32S_3 of linux/capability.h is 2
     _K.PRCTL: 16,  # TASK_COMM_LEN of include/linux/sched.h
+    _K.ARCH_PRCTL: 8,
     _K.SECCOMP: 16,
+    _K.SCHEDULE: 56,
+    _K.BPF: 128,
     _K.SHARED_MEMORY: 112,
     _K.MESSAGE_QUEUE: 120,
     _K.MESSAGE: 0,
@@ -319,10 +208,13 @@ _FIXED: Mapping[str, int] = {
     "socketpair.usockvec": 8,
     "futex_requeue.waiters": 48,  # two
     "perf_event_open.attr_uptr": 64,
-    "sched_setattr.uattr": 48,  # SCHED_ATTR_SIZE_VER0 of linux/sched/types.h
     "adjtimex.txc_p": 168,  # what is used
     "clock_adjtime.utx": 168,
 }
+
+
+# What an argument leads to by one command, and not by another.
+_BY_COMMAND = frozenset({_K.FCNTL, _K.IOCTL, _K.PRCTL, _K.ARCH_PRCTL})
 
 
 def payload_of(event: TracepointId, field: Field, machine: str = _MACHINE) -> Payload | None:
@@ -334,6 +226,38 @@ def payload_of(event: TracepointId, field: Field, machine: str = _MACHINE) -> Pa
         return None
     found = _ARGUMENTS.get(f"{event.syscall}.{field.name}")
     return None if found is None else _payload(*found, machine)
+
+
+# Which of a call's numbers the words for a kind depend on, by their names; ``ret`` is what the call returned.
+_NEEDED: Mapping[PayloadKind, str] = {
+    _K.DESCRIPTOR_SET: "n",
+    _K.FUTEX_TIMEOUT: "op",
+    _K.FILE_HANDLE: "ret",
+    _K.IOVEC: "ret",
+    _K.MSGHDR: "ret",
+    _K.FCNTL: "cmd ret",
+    _K.IOCTL: "cmd ret",
+    _K.PRCTL: "option ret",
+    _K.ARCH_PRCTL: "option ret",
+    _K.SECCOMP: "op ret",
+    _K.BPF: "cmd ret",
+    _K.SHARED_MEMORY: "cmd ret",
+    _K.MESSAGE_QUEUE: "cmd ret",
+    _K.WAIT_STATUS: "ret",
+    _K.PARENT_TID: "clone_flags",
+    _K.NEW_QUEUE: "oflag",
+    _K.SOCKET_OPTION: "level optname",
+}
+
+
+def needed_numbers(kind: PayloadKind) -> tuple[str, ...]:
+    """The parameters' names that ``decode.structs.payload_text`` wants of a kind's call; none for most."""
+    return tuple(_NEEDED.get(kind, "").split())
+
+
+def deciding_numbers(kind: PayloadKind) -> tuple[str, ...]:
+    """Those that say whether a kind's argument leads anywhere (``decode.structs.leads_there``); none for most."""
+    return tuple(name for name in needed_numbers(kind) if name != "ret") if kind in _BY_COMMAND else ()
 
 
 def all_payloads() -> Mapping[str, PayloadKind]:

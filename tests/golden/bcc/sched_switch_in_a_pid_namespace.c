@@ -11,9 +11,60 @@ struct record_header {
 	char comm[16];	/* the thread's name */
 };
 
-/* Where records go, and how many found no room there, by probe. */
-BPF_RINGBUF_OUTPUT(events, 2048);
-BPF_PERCPU_ARRAY(lost, __u64, 1);
+/* What became of events, by what records are of. Per CPU, and programs don't interrupt each other: no atomics. */
+struct counts {
+	__u64 matched;
+	__u64 filtered;
+	__u64 full;
+	__u64 unpaired;
+	__u64 faulted;
+	__u64 truncated;
+};
+
+/* A record while it is being made: no room for it on the stack. */
+struct scratch {
+	__u8 bytes[96];
+};
+
+BPF_RINGBUF_OUTPUT(events, 1);	/* the loader gives it the size that is wanted */
+BPF_PERCPU_ARRAY(counters, struct counts, 1);
+BPF_PERCPU_ARRAY(scratch, struct scratch, 1);
+BPF_ARRAY(session, __u64, 2);	/* whether events are wanted by now; threads that couldn't be followed */
+
+struct task {
+	__u32 thread;	/* as the kernel knows it */
+	__u32 pid;
+	__u32 tid;
+};
+
+static inline int is_wanted(struct task *task)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 zero = 0;
+	__u64 *on = session.lookup(&zero);
+	struct bpf_pidns_info ns = {};
+
+	if (!on || !*on)
+		return 0;
+	task->thread = id;
+	task->pid = id >> 32;
+	task->tid = id;
+	if (bpf_get_ns_current_pid_tgid(4, 4026532177, &ns, sizeof(ns)))
+		return 0;
+	task->pid = ns.tgid;
+	task->tid = ns.pid;
+	return 1;
+}
+
+static inline void begin(struct record_header *header, struct task *task, __u32 probe)
+{
+	header->time = bpf_ktime_get_ns();
+	header->pid = task->pid;
+	header->tid = task->tid;
+	header->probe = probe;
+	header->_pad = 0;
+	bpf_get_current_comm(&header->comm, sizeof(header->comm));
+}
 
 /*
  * sched_switch(char prev_comm[16], pid_t prev_pid, int prev_prio, long prev_state, char next_comm[16], pid_t next_pid, int next_prio)
@@ -44,25 +95,18 @@ struct sched_switch_record {
 int on_sched_switch(struct sched_switch_context *ctx)
 {
 	struct sched_switch_record *event;
-	__u64 id = bpf_get_current_pid_tgid();
-	__u32 pid = id >> 32, tid = id;
-	struct bpf_pidns_info ns = {};
+	struct counts *counts;
+	struct task task;
+	__u32 number = 0, zero = 0;
 
-	if (bpf_get_ns_current_pid_tgid(4, 4026532177, &ns, sizeof(ns)))
+	if (!is_wanted(&task))
 		return 0;
-	pid = ns.tgid;
-	tid = ns.pid;
-
-	event = events.ringbuf_reserve(sizeof(*event));
-	if (!event) {
-		lost.increment(0);
+	counts = counters.lookup(&number);
+	event = (void *)scratch.lookup(&zero);
+	if (!counts || !event)
 		return 0;
-	}
-	event->header.time = bpf_ktime_get_ns();
-	event->header.pid = pid;
-	event->header.tid = tid;
-	event->header.probe = 0;
-	bpf_get_current_comm(&event->header.comm, sizeof(event->header.comm));
+	counts->matched++;
+	begin(&event->header, &task, 0);
 	bpf_probe_read_kernel(event->prev_comm, sizeof(event->prev_comm), (char *)ctx + 8);
 	event->prev_pid = ctx->prev_pid;
 	event->prev_prio = ctx->prev_prio;
@@ -70,6 +114,7 @@ int on_sched_switch(struct sched_switch_context *ctx)
 	bpf_probe_read_kernel(event->next_comm, sizeof(event->next_comm), (char *)ctx + 40);
 	event->next_pid = ctx->next_pid;
 	event->next_prio = ctx->next_prio;
-	events.ringbuf_submit(event, 0);
+	if (events.ringbuf_output(event, sizeof(*event), 0))
+		counts->full++;
 	return 0;
 }

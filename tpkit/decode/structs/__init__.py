@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from tpkit.decode.structs import dependent, entries, plain, shapes, signals, sockets, vectors
 from tpkit.decode.structs.given import Given, Shower
-from tpkit.syscall_words.payloads import PayloadKind as Kind
+from tpkit.payload import PayloadKind as Kind
 from tpkit.syscall_words.payloads import struct_name
 
 _SHOWERS: Mapping[Kind, Shower] = {
@@ -30,6 +30,7 @@ _SHOWERS: Mapping[Kind, Shower] = {
     Kind.OLD_DIRENTS: entries.old_directory,
     Kind.FILE_HANDLE: entries.file_handle,
     Kind.SIGSET: signals.signal_set,
+    Kind.SIGSET_ARGUMENT: signals.signal_set_argument,
     Kind.SIGINFO: signals.siginfo,
     Kind.WAIT_STATUS: signals.wait_status,
     Kind.CAPABILITY_DATA: plain.capabilities,
@@ -42,6 +43,9 @@ _SHOWERS: Mapping[Kind, Shower] = {
     Kind.FCNTL: dependent.fcntl,
     Kind.IOCTL: dependent.ioctl,
     Kind.PRCTL: dependent.prctl,
+    Kind.ARCH_PRCTL: dependent.arch_prctl,
+    Kind.BPF: dependent.bpf,
+    Kind.SCHEDULE: plain.schedule,
     Kind.SECCOMP: dependent.seccomp,
     Kind.SHARED_MEMORY: dependent.shared_memory,
     Kind.MESSAGE_QUEUE: dependent.message_queue,
@@ -68,5 +72,10 @@ def payload_text(
     return shapes.structs(given, name) if kind.value.endswith("[]") else shapes.struct(given, name)
 
 
+def leads_there(kind: PayloadKind, others: Mapping[str, int], machine: str) -> bool:
+    """Whether an argument is an address: some are that by one command, and plain numbers by another."""
+    return dependent.leads_there(kind, others, machine)
+
+
 PayloadKind = Kind
-__all__ = ["PayloadKind", "payload_text"]
+__all__ = ["PayloadKind", "leads_there", "payload_text"]

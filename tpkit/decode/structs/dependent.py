@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from tpkit.decode.structs import members, plain, shapes
 from tpkit.decode.structs.given import Given, Shower
+from tpkit.payload import PayloadKind
 from tpkit.syscall_words.tables import group_table
 from tpkit.widths import Width
 
@@ -37,7 +38,35 @@ _PRCTL: Mapping[str, str] = {
     **dict.fromkeys("PR_GET_CHILD_SUBREAPER PR_GET_TSC PR_GET_UNALIGN PR_GET_FPEXC".split(), ">int"),
     "PR_GET_TID_ADDRESS": ">address",
 }
+_ARCH: Mapping[str, str] = {"ARCH_GET_FS": ">address", "ARCH_GET_GS": ">address"}
+_BPF: Mapping[str, str] = {
+    "BPF_MAP_CREATE": "bpf_map",
+    "BPF_PROG_LOAD": "bpf_program",
+    **dict.fromkeys(
+        "BPF_MAP_LOOKUP_ELEM BPF_MAP_UPDATE_ELEM BPF_MAP_DELETE_ELEM BPF_MAP_LOOKUP_AND_DELETE_ELEM".split(),
+        "bpf_element",
+    ),
+    "BPF_MAP_GET_NEXT_KEY": "bpf_next_key",
+    **dict.fromkeys("BPF_OBJ_PIN BPF_OBJ_GET".split(), "bpf_pin"),
+    **dict.fromkeys(
+        "BPF_PROG_GET_NEXT_ID BPF_MAP_GET_NEXT_ID BPF_BTF_GET_NEXT_ID BPF_LINK_GET_NEXT_ID".split(), "bpf_next"
+    ),
+    **dict.fromkeys(
+        "BPF_PROG_GET_FD_BY_ID BPF_MAP_GET_FD_BY_ID BPF_BTF_GET_FD_BY_ID BPF_LINK_GET_FD_BY_ID".split(), "bpf_id"
+    ),
+    "BPF_OBJ_GET_INFO_BY_FD": "bpf_info",
+    "BPF_RAW_TRACEPOINT_OPEN": "bpf_raw_tracepoint",
+    "BPF_BTF_LOAD": "bpf_btf",
+    "BPF_LINK_CREATE": "bpf_link",
+}
 _SECCOMP: Mapping[str, str] = {"SECCOMP_SET_MODE_FILTER": "filter_program", "SECCOMP_GET_ACTION_AVAIL": "action"}
+# The argument whose commands decide, the group of their names, and what each takes; of arguments that may be numbers.
+_BY_KIND: Mapping[PayloadKind, tuple[str, str, Mapping[str, str]]] = {
+    PayloadKind.FCNTL: ("cmd", "fcntl", _FCNTL),
+    PayloadKind.IOCTL: ("cmd", "ioctl", _IOCTL),
+    PayloadKind.PRCTL: ("option", "prctl", _PRCTL),
+    PayloadKind.ARCH_PRCTL: ("option", "arch_prctl", _ARCH),
+}
 _SHARED: Mapping[str, str] = {"IPC_STAT": ">shared_memory", "IPC_SET": "shared_memory", "SHM_STAT": ">shared_memory"}
 _QUEUES: Mapping[str, str] = {"IPC_STAT": ">message_queue", "IPC_SET": "message_queue", "MSG_STAT": ">message_queue"}
 
@@ -51,17 +80,27 @@ _WAITS = frozenset(
 
 def fcntl(given: Given) -> str:
     """A lock, an owner."""
-    return _by(given, "cmd", "fcntl", _FCNTL)
+    return _by(given, *_BY_KIND[PayloadKind.FCNTL])
 
 
 def ioctl(given: Given) -> str:
     """A terminal's settings, its size, a number."""
-    return _by(given, "cmd", "ioctl", _IOCTL)
+    return _by(given, *_BY_KIND[PayloadKind.IOCTL])
 
 
 def prctl(given: Given) -> str:
     """A name, a signal, a number."""
-    return _by(given, "option", "prctl", _PRCTL)
+    return _by(given, *_BY_KIND[PayloadKind.PRCTL])
+
+
+def arch_prctl(given: Given) -> str:
+    """A segment's address."""
+    return _by(given, *_BY_KIND[PayloadKind.ARCH_PRCTL])
+
+
+def bpf(given: Given) -> str:
+    """The part of union bpf_attr that a command has."""
+    return _by(given, "cmd", "bpf", _BPF)
 
 
 def seccomp(given: Given) -> str:
@@ -103,13 +142,23 @@ def has(given: Given, argument: str, group: str, flag: str) -> bool:
     return bool(given.others.get(argument, 0) & bits.get(flag, 0))
 
 
+def leads_there(kind: PayloadKind, others: Mapping[str, int], machine: str) -> bool:
+    """Whether an argument is an address: some are that by one command, and plain numbers by another."""
+    wanted = _BY_KIND.get(kind)
+    return wanted is None or _wanted(others, *wanted, machine) != ""
+
+
 def _by(given: Given, argument: str, group: str, table: Mapping[str, str]) -> str:
     """What the command of an argument wants; nothing to say where that isn't known, or wasn't filled."""
-    command = given.others.get(argument)
-    shape = "" if command is None else _shape(group, command, given.machine, tuple(table.items()))
+    shape = _wanted(given.others, argument, group, table, given.machine)
     if not shape or not given.data or (shape.startswith(">") and not given.succeeded):
         return ""
     return _shown(given, shape.removeprefix(">"))
+
+
+def _wanted(others: Mapping[str, int], argument: str, group: str, table: Mapping[str, str], machine: str) -> str:
+    command = others.get(argument)
+    return "" if command is None else _shape(group, command, machine, tuple(table.items()))
 
 
 @lru_cache(maxsize=256)

@@ -7,9 +7,9 @@ import socket
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
+from tpkit.decode.naming import pointer
 from tpkit.decode.tables import Namer, namer
 from tpkit.decode.text import quote
-from tpkit.decode.words import pointer
 from tpkit.syscall_words.tables import group_table
 from tpkit.widths import Width
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from tpkit.decode.naming import pointer
 from tpkit.decode.structs import shapes
 from tpkit.decode.structs.given import Given
 from tpkit.decode.structs.members import name, unsigned
 from tpkit.decode.text import quote
-from tpkit.decode.words import pointer
 
 CAPABILITIES = 64  # bits, of struct __user_cap_data_struct in its third version: capget(2)
 
@@ -23,13 +23,10 @@ def string(given: Given) -> str:
 
 
 def strings(given: Given) -> str:
-    """``["sh", "-c"]``: each with its zero, one behind the other."""
-    pieces = given.data.split(b"\0")
-    rest = pieces.pop()
-    words = [quote(each) for each in pieces]
-    if rest:
-        words.append(quote(rest) + ("..." if given.is_cut else ""))
-    if given.is_cut:
+    """``["sh", "-c"]``: each with its zero, one behind the other; one that is cut has none."""
+    words = [quote(each) for each in given.data.removesuffix(b"\0").split(b"\0")] if given.data else []
+    if given.is_cut and words:
+        words[-1] += "" if given.data.endswith(b"\0") else "..."
         words.append("...")
     return f"[{', '.join(words)}]"
 
@@ -79,6 +76,12 @@ def capabilities(given: Given) -> str:
         for label, at in (("effective", 0), ("permitted", 4), ("inheritable", 8))
     ]
     return f"{{{', '.join(words)}}}"
+
+
+def schedule(given: Given) -> str:
+    """A struct sched_attr: as long as its first member says (sched_setattr(2)), or the oldest one's 48 bytes."""
+    size = unsigned(given.data[:4]) or 48
+    return shapes.struct(given.first(size), "schedule")
 
 
 def message(given: Given) -> str:

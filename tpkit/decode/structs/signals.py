@@ -33,6 +33,16 @@ def signal_set(given: Given) -> str:
     return members.signals(unsigned(given.data[:8]), given.machine, size) if size else "[]"
 
 
+def signal_set_argument(given: Given) -> str:
+    """``{sigmask=[CHLD], sigsetsize=8}``: pselect6's last argument (select(2)); the set's address if that is all."""
+    size = shapes.layout("signal_set_argument", given.machine)[0]
+    words = shapes.parts(given.first(size), "signal_set_argument")
+    rest = given.data[size : size + 8]
+    if len(words) < 2 or not rest:
+        return shapes.struct(given.first(size), "signal_set_argument")
+    return f"{{sigmask={members.signals(unsigned(rest), given.machine, len(rest) * 8)}, {words[1]}}}"
+
+
 def siginfo(given: Given) -> str:
     """``{si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=…}``; ``{}`` where waitid found no child."""
     if len(given.data) < 12:

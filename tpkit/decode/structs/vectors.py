@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tpkit.decode.naming import pointer
 from tpkit.decode.structs import shapes, sockets
 from tpkit.decode.structs.given import Given
 from tpkit.decode.structs.members import unsigned
 from tpkit.decode.text import quote
-from tpkit.decode.words import pointer
-from tpkit.syscall_words.payloads import MOST_NAME, MOST_PIECES
+from tpkit.payload import MOST_NAME, MOST_PIECES
 
 
 def vector(given: Given) -> str:
