@@ -68,7 +68,7 @@ _PERF_ATTR_SIZE = 64  # PERF_ATTR_SIZE_VER0
 _PERF_FLAG_FD_CLOEXEC = 8
 _PERF_IOC_ENABLE = 0x2400  # _IO('$', 0)
 _NAME_SIZE = 16  # BPF_OBJ_NAME_LEN
-_MISSES = 200  # struct bpf_prog_info: where recursion_misses is, behind run_cnt (Linux 5.12, commit 9ed9e9ba2337)
+_MISSES = 208  # struct bpf_prog_info: where recursion_misses is, behind run_cnt (Linux 5.12, commit 9ed9e9ba2337)
 
 
 def create_map(name: str, kind: MapKind, key_size: int, value_size: int, entries: int, flags: int) -> int:
