@@ -172,7 +172,7 @@ class Failing:
         self._error = error
         self._batches = batches
         self.taken = 0
-        self.ended = False
+        self.ledger: Ledger | None = None
 
     def begin(self) -> None:
         """Nothing."""
@@ -189,7 +189,7 @@ class Failing:
 
     def end(self, ledger: Ledger) -> None:
         """Isn't called."""
-        self.ended = True
+        self.ledger = ledger
 
 
 def partly() -> SinkError:
@@ -212,7 +212,7 @@ def test_a_sink_that_raises(syscalls: Tracefs, flood: MakeFlood, error: BaseExce
         with pytest.raises(type(error)):
             run(session, sink)
         (account,) = session.ledger.accounts
-    assert not sink.ended
+    assert sink.ledger is None
     delivered = sink.taken + written
     assert 0 < delivered < EVENTS
     assert (account.matched, account.delivered) == (EVENTS, delivered)

@@ -178,7 +178,10 @@ def _session(ways: Ways, out: Output, runtime: BccRuntime, command: Command | No
 
 @contextmanager
 def _ended_by_signals(session: Session, command: Command | None) -> Iterator[None]:
-    """The first signal ends the session, a second one breaks off. A command gets those that only we got."""
+    """The first signal ends the session, a second one breaks off. A command gets those that only we got.
+
+    What we were started to ignore (by nohup, say) stays ignored.
+    """
 
     def end(number: int, frame: FrameType | None) -> None:
         if session.is_stopping:
@@ -187,7 +190,8 @@ def _ended_by_signals(session: Session, command: Command | None) -> Iterator[Non
         if command is not None and number != signal.SIGINT:  # the terminal sends SIGINT to both
             command.send(number)
 
-    before = {number: signal.signal(number, end) for number in ENDING_SIGNALS}
+    meant = [number for number in ENDING_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, end) for number in meant}
     try:
         yield
     finally:

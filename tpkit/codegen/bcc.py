@@ -194,10 +194,14 @@ class _Texts:
         return text
 
     def hooks(self) -> Iterator[Hook]:
-        """Returns of calls come behind all entries: what is entered before that is unpaired, not half known."""
-        if self._spec.follow is not None and self.follow is not None:
-            yield Hook(self._spec.follow.fork.id, self._spec.follow.fork.number, self.follow.fork)
-            yield Hook(self._spec.follow.exit.id, self._spec.follow.exit.number, self.follow.exit)
+        """Returns of calls come behind all entries: what is entered before that is unpaired, not half known.
+
+        Of programs on one tracepoint the kernel runs the one first that came first: a thread that ends is forgotten
+        behind the event of its end.
+        """
+        follow = self._spec.follow
+        if follow is not None and self.follow is not None:
+            yield Hook(follow.fork.id, follow.fork.number, self.follow.fork)
         for plan, event in zip(self._plans.events, self._events, strict=True):
             yield self._hook(plan.event, event.function, plan.number)
         pairs = list(zip(self._plans.calls, self._calls, strict=True))
@@ -206,6 +210,8 @@ class _Texts:
         for call, text in pairs:
             assert call.call.exit is not None
             yield self._hook(call.call.exit, text.exit, call.number)
+        if follow is not None and self.follow is not None:
+            yield Hook(follow.exit.id, follow.exit.number, self.follow.exit)
 
     def _hook(self, event: EventFormat, function: str, number: int) -> Hook:
         return Hook(event.id, event.number, function, ((NUMBER_PLACEHOLDER, number),) if self.shared else ())

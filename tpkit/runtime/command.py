@@ -111,10 +111,12 @@ class Command:
 def _found(name: str, path: str | None) -> bytes:
     """The program's file: the command is the user's own wish, and so is where it is looked for."""
     found = shutil.which(name, path=path)
-    if found is None:
-        reason = "is a folder" if Path(name).is_dir() else "there is no such program"
-        raise CommandError(reason, where=name, exit_status=_NOT_FOUND)
-    return os.fsencode(found)
+    if found is not None:
+        return os.fsencode(found)
+    if "/" in name and os.path.lexists(name):
+        reason = "is a folder" if Path(name).is_dir() else "may not be executed"
+        raise CommandError(reason, where=name, exit_status=_NOT_RUN)
+    raise CommandError("there is no such program", where=name, exit_status=_NOT_FOUND)
 
 
 def _execve(program: bytes, arguments: Sequence[bytes], environment: Mapping[str, str]) -> tuple[object, ...]:
@@ -129,7 +131,10 @@ def _execve(program: bytes, arguments: Sequence[bytes], environment: Mapping[str
 def _be_child(call: tuple[object, ...], page: mmap.mmap, gate: int, failed: int) -> None:
     """The child's side; it never returns."""
     try:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup(1) wants SIGHUP
+                signal.signal(number, signal.SIG_DFL)
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):  # ignored by Python, and by nobody else
             signal.signal(number, signal.SIG_DFL)
         execve, *arguments = call
         if os.read(gate, 1):  # nothing: the parent has died
