@@ -29,11 +29,11 @@ def left_over(_: Context) -> Result:
 
 
 def _objects() -> list[str]:
-    found = {(kind, number) for kind in OURS for number in _loaded(kind)}
-    return [f"{kind} {number}" for kind, number in sorted(found - _held())]
+    found = {(kind, number) for kind in OURS for number in loaded(kind)}
+    return [f"{kind} {number}" for kind, number in sorted(found - held())]
 
 
-def _loaded(kind: str) -> list[int]:
+def loaded(kind: str) -> list[int]:
     """Ids of what has a name that tpkit gives."""
     bpftool = find_tool("bpftool")
     if bpftool is None:
@@ -42,10 +42,10 @@ def _loaded(kind: str) -> list[int]:
     return [each["id"] for each in json.loads(done.stdout) if OURS[kind].fullmatch(each.get("name", ""))]
 
 
-def _held() -> set[tuple[str, int]]:
-    """What any process has open (fdinfo of proc(5))."""
+def held(pid: str = "[0-9]*") -> set[tuple[str, int]]:
+    """What a process has open, or any (fdinfo of proc(5))."""
     found: set[tuple[str, int]] = set()
-    for info in Path("/proc").glob("[0-9]*/fdinfo/*"):
+    for info in Path("/proc").glob(f"{pid}/fdinfo/*"):
         try:
             text = info.read_text()
         except OSError:  # closed, or ended, meanwhile

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
+from tests.matrix import traced
 from tests.matrix.context import TREE, Context, tpkit, words_of
 from tests.matrix.results import Result
 from tpkit import Tracefs
 
-_PROGRAM = (sys.executable, "-m", "tpkit")
 ENTER, EXIT = "syscalls:sys_enter_unlinkat", "syscalls:sys_exit_unlinkat"
 ARGUMENTS = {"dfd": 0, "pathname": 1, "flag": 2}
+
+_DELETE = """
+import os, sys
+print("ready", flush=True)
+sys.stdin.readline()
+os.execv("/bin/rm", ["rm", "--", sys.argv[1]])
+"""
 
 
 def list_events(_: Context) -> Result:
@@ -51,38 +56,22 @@ def trace(_: Context) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, 'tpkit matrix\n"\u00e9')
         path.touch()
-        event = _delete(path, Path(folder))
-    if isinstance(event, Result):
-        return event
+        with (
+            traced.worker(_DELETE, str(path)) as child,
+            traced.trace(Path(folder), ENTER, "-p", str(child.process.pid)) as tracing,
+        ):
+            child.go()
+            child.wait()
+            tracing.wait()
+        trouble = tracing.trouble()
+        events = tracing.events()
+    if trouble or len(events) != 1:
+        return Result.failed(f"{len(events)} events", *trouble, *map(str, events[:5]))
+    (event,) = events
     expected = {"dfd": -100, "pathname": str(path), "flag": 0}
     if event["args"] != expected:
         return Result.failed("arguments", f"expected {expected}", f"got {event['args']}")
     return Result.of(event["comm"] == "rm" and event["event"] == ENTER, "ok", str(event))
-
-
-def _delete(path: Path, folder: Path) -> dict[str, Any] | Result:
-    """Delete a file under a trace; the one event."""
-    out, err = folder / "out", folder / "err"
-    shell = subprocess.Popen(["/bin/sh", "-c", 'read -r _; exec rm -- "$1"', "sh", path], stdin=subprocess.PIPE)
-    try:
-        with out.open("w") as stdout, err.open("w") as stderr:
-            command = [*_PROGRAM, "trace", ENTER, "-p", str(shell.pid), "-f", "json"]
-            tracer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, cwd=TREE)
-        while "tracing" not in err.read_text() and tracer.poll() is None:
-            try:
-                tracer.wait(0.1)
-            except subprocess.TimeoutExpired:
-                continue
-        shell.communicate(b"\n", timeout=60)
-        status = tracer.wait(120)
-    finally:
-        shell.kill()
-        shell.wait()
-    lines = out.read_text().splitlines()
-    if status or len(lines) != 1:
-        return Result.failed(f"{len(lines)} events", *lines[:5], *err.read_text().splitlines(), f"status {status}")
-    found: dict[str, Any] = json.loads(lines[0])
-    return found
 
 
 def demo(_: Context) -> Result:

@@ -6,9 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.matrix import (
+    check_calls,
+    check_clean_up,
+    check_command,
     check_drain,
     check_engine,
+    check_filters,
     check_formats,
+    check_ledger,
     check_left_over,
     check_live_suite,
     check_programs,
@@ -55,6 +60,11 @@ CHECKS = (
     Check("drain", check_drain.drain),
     Check("verifier", check_programs.cross_section),
     Check("engine", check_engine.engine),
+    Check("calls", check_calls.calls),
+    Check("filters", check_filters.filters),
+    Check("ledger", check_ledger.ledger),
+    Check("command", check_command.command),
+    Check("clean-up", check_clean_up.clean_up),
     Check("bcc script", check_targets.bcc_script, seconds=600),
     Check("libbpf", check_targets.libbpf, seconds=600),
     Check("bpftrace", check_targets.bpftrace, seconds=600),

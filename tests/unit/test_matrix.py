@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from tests.conftest import FIXTURES
 from tests.matrix import __main__ as matrix
 from tests.matrix import (
     check_drain,
+    check_ledger,
     check_live_suite,
     check_rendering,
     check_userspace,
@@ -37,7 +38,7 @@ from tests.matrix.ending import SIGNALS, descendants, end_all
 from tests.matrix.kernels import FILE, Kernel, Place, choose, read_kernels
 from tests.matrix.results import GuestReport, Report, Result, Status, merged
 from tests.matrix.table import explain, render
-from tpkit import Tracefs
+from tpkit import Account, Cause, Tracefs, TracepointId
 
 GOOD = Result.of(True, "12")
 BAD = Result.failed("3 left", "prog 7")
@@ -282,6 +283,21 @@ class TestChecks:
         assert check_drain.judge([0, 2, 1], 0, 3).is_red
         assert check_drain.judge([0, 1, 1], 0, 3).is_red
         assert check_drain.judge([], 3, 3).is_red
+
+    def test_an_account_has_to_say_what_happened(self) -> None:
+        def judged(numbers: Sequence[int], lost: int, told: int) -> list[str]:
+            names = [(check_ledger.NAME % number).encode() for number in numbers]
+            event = TracepointId.parse("syscalls:sys_enter_unlinkat")
+            account = Account(event, check_ledger.FLOOD, delivered=8, lost={Cause.RING_FULL: lost})
+            return check_ledger.judge(names, told, account, fails=False, must_lose=True)
+
+        rest = check_ledger.FLOOD - 8
+        assert judged(range(8), rest, rest) == []
+        assert "not balanced" in judged(range(8), rest - 1, rest - 1)[0]
+        assert judged(range(7), rest, rest) == ["8 are said to be delivered, 7 were"]
+        for numbers in ([*range(7), check_ledger.FLOOD], [0, 2, 1, *range(3, 8)], [0, 0, *range(2, 8)]):
+            assert judged(numbers, rest, rest) == ["names that nobody made, or out of order, or twice"]
+        assert judged(range(8), rest, 0) == [f"the consumer was told of 0 losses of {rest}"]
 
     def test_hashed_pointers_are_compared_as_such(self) -> None:
         ours = f"skbaddr={check_rendering.HIDDEN} len=(3)"

@@ -1,0 +1,85 @@
+"""However a trace ends, nothing of it stays in the kernel, and what has an end says what it saw."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+from tests.matrix.check_left_over import PATIENCE, held, loaded
+from tests.matrix.context import Context
+from tests.matrix.results import Result
+from tests.matrix.traced import Trace, trace, worker
+
+MOMENT = 0.2  # seconds of tracing
+QUICKLY = 30  # seconds, in an emulated machine: the end doesn't wait for the end of the flood
+
+_WORKER = """
+import ctypes, sys
+unlinkat = ctypes.CDLL(None).unlinkat
+print("ready", flush=True)
+sys.stdin.readline()
+while True:
+    unlinkat(-100, b"/nonexistent-tpkit", 0)
+"""
+
+Objects = set[tuple[str, int]]
+
+
+def clean_up(_: Context) -> Result:
+    """Traces of a process that doesn't stop making calls, each ended in another way."""
+    endings = ("SIGINT", "SIGTERM", "SIGKILL", "closed pipe")
+    details = []
+    with worker(_WORKER) as child:
+        child.go()
+        for ending in endings:
+            details += [f"{ending}: {word}" for word in _trouble(ending, child.process.pid)]
+    return Result.of(not details, f"{len(endings)} ways" if not details else "trouble", *details)
+
+
+def _trouble(ending: str, pid: int) -> list[str]:
+    """What is wrong when a trace ends in this way."""
+    is_pipe = ending == "closed pipe"
+    with tempfile.TemporaryDirectory() as path:
+        reader, writer = os.pipe()
+        with trace(Path(path), "unlinkat", "-p", str(pid), stdout=writer if is_pipe else None) as tracing:
+            os.close(writer)
+            objects = held(str(tracing.process.pid))
+            if is_pipe:
+                os.read(reader, 4096)
+            else:
+                time.sleep(MOMENT)
+                tracing.process.send_signal(signal.Signals[ending])
+            os.close(reader)
+            began = time.monotonic()
+            tracing.wait()
+            seconds = time.monotonic() - began
+        return [
+            *_ended(tracing, ending),
+            *([] if seconds < QUICKLY else [f"it took {seconds:.0f} s"]),
+            *([] if {kind for kind, _ in objects} == {"prog", "map"} else [f"it held {sorted(objects)}"]),
+            *_left(objects),
+        ]
+
+
+def _ended(tracing: Trace, ending: str) -> list[str]:
+    """As it should: a reader that goes away is as good an end as any."""
+    if ending == "SIGKILL":
+        return [] if tracing.process.returncode == -signal.SIGKILL else [f"status {tracing.process.returncode}"]
+    if ending == "closed pipe":
+        words = tracing.words
+        good = tracing.process.returncode == 0 and "Traceback" not in words and " events in " in words
+        return [] if good else [f"status {tracing.process.returncode}", *words.splitlines()[-5:]]
+    return [*tracing.trouble(), *([] if tracing.events() else ["no events"])]
+
+
+def _left(objects: Objects) -> list[str]:
+    """Which of them the kernel still has, after a moment."""
+    end = time.monotonic() + PATIENCE
+    while left := objects & {(kind, number) for kind in ("prog", "map") for number in loaded(kind)}:
+        if time.monotonic() > end:
+            return [f"left: {kind} {number}" for kind, number in sorted(left)]
+        time.sleep(0.2)
+    return []
