@@ -13,6 +13,8 @@ from tests.matrix.context import Context
 from tests.matrix.results import Result
 from tests.matrix.traced import Trace, trace, worker
 
+CLOSED_PIPE = "closed pipe"
+ENDINGS = (CLOSED_PIPE, "SIGINT", "SIGTERM", "SIGKILL")  # the first one while nothing happens
 MOMENT = 0.2  # seconds of tracing
 QUICKLY = 30  # seconds, in an emulated machine: the end doesn't wait for the end of the flood
 
@@ -29,30 +31,27 @@ Objects = set[tuple[str, int]]
 
 
 def clean_up(_: Context) -> Result:
-    """Traces of a process that doesn't stop making calls, each ended in another way."""
-    endings = ("SIGINT", "SIGTERM", "SIGKILL", "closed pipe")
+    """Traces of a process that does nothing, and then doesn't stop making calls, each ended in another way."""
     details = []
     with worker(_WORKER) as child:
-        child.go()
-        for ending in endings:
+        for ending in ENDINGS:
             details += [f"{ending}: {word}" for word in _trouble(ending, child.process.pid)]
-    return Result.of(not details, f"{len(endings)} ways" if not details else "trouble", *details)
+            child.go()
+    return Result.of(not details, f"{len(ENDINGS)} ways" if not details else "trouble", *details)
 
 
 def _trouble(ending: str, pid: int) -> list[str]:
     """What is wrong when a trace ends in this way."""
-    is_pipe = ending == "closed pipe"
+    is_pipe = ending == CLOSED_PIPE
     with tempfile.TemporaryDirectory() as path:
         reader, writer = os.pipe()
         with trace(Path(path), "unlinkat", "-p", str(pid), stdout=writer if is_pipe else None) as tracing:
             os.close(writer)
             objects = held(str(tracing.process.pid))
-            if is_pipe:
-                os.read(reader, 4096)
-            else:
+            os.close(reader)
+            if not is_pipe:
                 time.sleep(MOMENT)
                 tracing.process.send_signal(signal.Signals[ending])
-            os.close(reader)
             began = time.monotonic()
             tracing.wait()
             seconds = time.monotonic() - began
@@ -68,7 +67,7 @@ def _ended(tracing: Trace, ending: str) -> list[str]:
     """As it should: a reader that goes away is as good an end as any."""
     if ending == "SIGKILL":
         return [] if tracing.process.returncode == -signal.SIGKILL else [f"status {tracing.process.returncode}"]
-    if ending == "closed pipe":
+    if ending == CLOSED_PIPE:
         words = tracing.words
         good = tracing.process.returncode == 0 and "Traceback" not in words and " events in " in words
         return [] if good else [f"status {tracing.process.returncode}", *words.splitlines()[-5:]]
