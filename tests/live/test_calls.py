@@ -289,7 +289,7 @@ def test_one_cgroup_and_never_tpkit_itself(cgroup: Cgroup, trace: StartTrace, wa
     tracing = trace("unlinkat", "write", "--cgroup", str(cgroup.path), "-f", "json", prefix=prefix)
     assert cgroup.path.name in Path(f"/proc/{tracing.process.pid}/cgroup").read_text()
     assert (outside.go(), inside.go()) == (0, 0)
-    tracing.wait_for(tracing.stdout, b'"buf": "696e0a"')
+    tracing.wait_for(tracing.stdout, rb'"buf": "in\n"')
     assert tracing.end(signal.SIGINT) == 0
     events = tracing.events()
     seen: dict[str, list[Any]] = {}
