@@ -31,16 +31,19 @@ class Calls:
         self.native: NativeProgram = compile_native(program, folder)
         self._functions = [hook.function for hook in program.hooks]
 
-    def enter(self, *arguments: int, call: int = 0, pid: int = 1) -> None:
+    def enter(self, *arguments: int, call: int = 0, pid: int = 1, comm: bytes = b"native", uid: int = 0) -> None:
         """The entry; nothing is sent."""
         hook = self._functions.index(self._of("enter", call))
         values = [argument & (1 << 64) - 1 for argument in arguments]
-        assert not self.native.sends(hook, struct.pack("=8xi4x6Q", 0, *values, *[0] * (6 - len(values))), pid=pid)
+        context = struct.pack("=8xi4x6Q", 0, *values, *[0] * (6 - len(values)))
+        assert not self.native.sends(hook, context, pid=pid, comm=comm, uid=uid)
 
-    def leave(self, result: int, *, call: int = 0, pid: int = 1) -> Event | None:
+    def leave(
+        self, result: int, *, call: int = 0, pid: int = 1, comm: bytes = b"native", uid: int = 0
+    ) -> Event | None:
         """The return, and what is sent then."""
         hook = self._functions.index(self._of("exit", call))
-        record = self.native.record(hook, struct.pack("=8xi4xq", 0, result), pid=pid)
+        record = self.native.record(hook, struct.pack("=8xi4xq", 0, result), pid=pid, comm=comm, uid=uid)
         if record is None:
             return None
         (event,) = events_of(batch(self._program.layouts, record))
@@ -319,3 +322,30 @@ def test_other_tasks_leave_no_trace(make: Make) -> None:
     assert calls.native.counts() == Counts()
     calls.enter(3, address(path), 0, pid=7)
     assert calls.leave(0, pid=7) is not None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "before", "after"),
+    [({"comm": b"old"}, {"comm": b"old"}, {"comm": b"new"}), ({"uid": 7}, {"uid": 7}, {"uid": 8})],
+)
+def test_what_a_task_was_when_it_entered_a_call_counts(
+    make: Make, wanted: dict[str, Any], before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    """execve gives a thread another name, prctl too, setuid another user."""
+    calls, path = make(**wanted), ctypes.create_string_buffer(b"/")
+    calls.enter(1, address(path), 0, **before)
+    event = calls.leave(0, **after)
+    assert event is not None
+    assert event.args["dfd"] == 1
+    calls.enter(2, address(path), 0, **after)
+    assert calls.leave(0, **after) is None
+    assert calls.native.counts() == Counts(matched=1)
+
+
+def test_a_call_of_before_is_no_pair_of_one_that_wasnt_wanted(make: Make) -> None:
+    calls, path = make(comm=b"old"), ctypes.create_string_buffer(b"/")
+    calls.enter(1, address(path), 0, comm=b"old")
+    calls.leave(0, comm=b"new")
+    calls.enter(2, address(path), 0, comm=b"new")
+    assert calls.leave(0, comm=b"old") is None
+    assert calls.native.counts() == Counts(matched=2, unpaired=1)
