@@ -16,15 +16,16 @@ from tests.matrix.traced import Trace, trace, worker
 CLOSED_PIPE = "closed pipe"
 ENDINGS = (CLOSED_PIPE, "SIGINT", "SIGTERM", "SIGKILL")  # the first one while nothing happens
 MOMENT = 0.2  # seconds of tracing
-QUICKLY = 30  # seconds, in an emulated machine: the end doesn't wait for the end of the flood
+QUICKLY = 30  # seconds, in an emulated machine: the end of a trace doesn't wait for that of what is traced
 
 _WORKER = """
-import ctypes, sys
+import ctypes, sys, time
 unlinkat = ctypes.CDLL(None).unlinkat
 print("ready", flush=True)
 sys.stdin.readline()
 while True:
     unlinkat(-100, b"/nonexistent-tpkit", 0)
+    time.sleep(0.001)
 """
 
 Objects = set[tuple[str, int]]
