@@ -7,6 +7,7 @@ import re
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.matrix.context import Context
 from tests.matrix.results import Result
@@ -29,17 +30,29 @@ def left_over(_: Context) -> Result:
 
 
 def _objects() -> list[str]:
-    found = {(kind, number) for kind in OURS for number in loaded(kind)}
-    return [f"{kind} {number}" for kind, number in sorted(found - held())]
+    found = {(kind, number) for kind in OURS for number in loaded(kind)} - held()
+    return [f"{kind} {number}" for kind, number in sorted(found - _attached() if found else found)]
 
 
 def loaded(kind: str) -> list[int]:
     """Ids of what has a name that tpkit gives."""
+    return [each["id"] for each in _shown(kind) if OURS[kind].fullmatch(each.get("name", ""))]
+
+
+def _attached() -> set[tuple[str, int]]:
+    """Programs on perf events that a process has open, and their maps: no descriptor of its says so."""
+    numbers = {each["prog_id"] for each in _shown("perf")}
+    maps = {("map", number) for each in _shown("prog") if each["id"] in numbers for number in each.get("map_ids", ())}
+    return {("prog", number) for number in numbers} | maps
+
+
+def _shown(kind: str) -> list[dict[str, Any]]:
     bpftool = find_tool("bpftool")
     if bpftool is None:
         raise RuntimeError("bpftool is not installed: tools/setup test installs it")
     done = subprocess.run([bpftool, "-j", kind, "show"], capture_output=True, check=True)
-    return [each["id"] for each in json.loads(done.stdout) if OURS[kind].fullmatch(each.get("name", ""))]
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
 
 
 def held(pid: str = "[0-9]*") -> set[tuple[str, int]]:
