@@ -79,7 +79,7 @@ class Trace:
         """Raises RuntimeError, with its words, when it ends instead."""
         until(lambda: "tracing" in self.words or self.process.poll() is not None, "the probes are attached")
         if self.process.poll() is not None:
-            raise RuntimeError(f"the trace ended: {self.words}")
+            raise RuntimeError(f"the trace ended: {self.words.strip()}")
 
     def wait(self) -> int:
         """Its exit status."""
@@ -127,7 +127,7 @@ def trace(folder: Path, *arguments: str, stdout: int | None = None) -> Iterator[
             made.wait_until_attached()
             yield made
         except subprocess.TimeoutExpired as error:
-            raise RuntimeError(f"no end after {SECONDS} s: {made.words}") from error
+            raise RuntimeError(f"no end after {SECONDS} s: {made.words.strip()}") from error
         finally:
             made.process.send_signal(signal.SIGKILL)
 
