@@ -14,6 +14,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -189,12 +190,11 @@ def ours_in_the_kernel() -> Objects:
 def held_by(pid: int | str) -> Objects:
     """Programs and maps that a process has open (fdinfo of proc(5))."""
     found: Objects = set()
-    for info in Path(f"/proc/{pid}/fdinfo").glob("*"):
-        try:
-            text = info.read_text()
-        except OSError:  # closed, or ended, meanwhile
-            continue
-        found |= {(kind, int(number)) for kind, number in re.findall(r"^(prog|map)_id:\s*(\d+)$", text, re.MULTILINE)}
+    with suppress(OSError):  # ended meanwhile
+        for info in Path(f"/proc/{pid}/fdinfo").iterdir():
+            with suppress(OSError):  # closed meanwhile
+                objects = re.findall(r"^(prog|map)_id:\s*(\d+)$", info.read_text(), re.MULTILINE)
+                found |= {(kind, int(number)) for kind, number in objects}
     return found
 
 

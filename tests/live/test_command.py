@@ -286,8 +286,8 @@ def test_a_limit_ends_the_trace_and_not_the_command(traced: RunTraced, tmp_path:
 
 
 def test_a_command_that_we_leave_behind_is_ended(trace: StartTrace) -> None:
-    """Killed while programs are compiled: what was to be traced never runs."""
-    tracing = trace("unlinkat", "--no-cache", "--", "/usr/bin/touch", "/nonexistent/x", attached=False)
+    """Killed while programs are made: what was to be traced never runs."""
+    tracing = trace("unlinkat", "--", "/usr/bin/touch", "/nonexistent/x", attached=False)
     end = time.monotonic() + 60
     while not (children := children_of(tracing.process.pid)):
         assert time.monotonic() < end

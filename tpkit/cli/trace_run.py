@@ -178,13 +178,13 @@ def _session(ways: Ways, out: Output, runtime: BccRuntime, command: Command | No
 
 @contextmanager
 def _ended_by_signals(session: Session, command: Command | None) -> Iterator[None]:
-    """The first signal ends the session, a second one breaks off. A command gets those that only we got.
+    """The first signal ends the session, a second one breaks off, as does one before the session has begun.
 
-    What we were started to ignore (by nohup, say) stays ignored.
+    A command gets those that only we got. What we were started to ignore (by nohup, say) stays ignored.
     """
 
     def end(number: int, frame: FrameType | None) -> None:
-        if session.is_stopping:
+        if session.is_stopping or not session.has_begun:  # to compile, and to attach, may take half a minute
             end_interrupted(number, frame)
         session.stop()
         if command is not None and number != signal.SIGINT:  # the terminal sends SIGINT to both

@@ -18,6 +18,7 @@ from pathlib import Path
 from tpkit.cache_folder import CacheFolder, Unusable
 from tpkit.kernel_tree import headers
 from tpkit.runtime.bytecode import Bytecode
+from tpkit.runtime.system_calls import die_with
 from tpkit.version import __version__
 
 PREFIX = "program-"
@@ -96,7 +97,8 @@ class CachingCompiler:
 
         compiled = []
         # In processes of their own: libbcc isn't made for threads, and our stderr is one for all.
-        with ProcessPoolExecutor(len(os.sched_getaffinity(0)), get_context("fork"), initializer=_be_quiet) as pool:
+        workers, parent = len(os.sched_getaffinity(0)), os.getpid()
+        with ProcessPoolExecutor(workers, get_context("fork"), _be_worker, (parent,)) as pool:
             for bytecode in pool.map(self._compile, sources):
                 compiled.append(bytecode)
                 if self._progress is not None:
@@ -139,8 +141,9 @@ class _Compiling(threading.Thread):
         return self._bytecode
 
 
-def _be_quiet() -> None:
-    """A signal is for the process that waits for us."""
+def _be_worker(parent: int) -> None:
+    """A signal is for the process that waits for us, and without it there is nothing to do."""
+    die_with(parent)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 

@@ -21,6 +21,9 @@ FEW_EVENTS = 16
 
 SPARE_DESCRIPTORS = 256  # for all else that this process has open
 
+# A signal breaks the verifier off (commit c3494801cd17); as many times in a row as libbpf, too, tries again.
+_ATTEMPTS = 5
+
 _LOG_SIZE = 1 << 20  # of the verifier's words; a long story is cut at its end, and told again with more room
 _LOG_SIZE_MOST = 1 << 24
 
@@ -183,9 +186,12 @@ def _keep_only(descriptors: list[int]) -> None:
 
 
 def _load(hook: Hook, code: bytes) -> int:
-    descriptor, _ = system_calls.load_program(hook.function, code)
-    if descriptor >= 0:
-        return descriptor
+    for _ in range(_ATTEMPTS):
+        descriptor, _words = system_calls.load_program(hook.function, code)
+        if descriptor >= 0:
+            return descriptor
+        if -descriptor != errno.EAGAIN:
+            break
     raise _refusal(hook, code, -descriptor)
 
 

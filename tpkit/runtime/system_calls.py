@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import signal
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,6 +67,7 @@ _PERF_TYPE_TRACEPOINT = 2
 _PERF_SAMPLE_RAW = 1 << 10
 _PERF_ATTR_SIZE = 64  # PERF_ATTR_SIZE_VER0
 _PERF_FLAG_FD_CLOEXEC = 8
+_PR_SET_PDEATHSIG = 1  # uapi/linux/prctl.h
 _PERF_IOC_ENABLE = 0x2400  # _IO('$', 0)
 _NAME_SIZE = 16  # BPF_OBJ_NAME_LEN
 _MISSES = 208  # struct bpf_prog_info: where recursion_misses is, behind run_cnt (Linux 5.12, commit 9ed9e9ba2337)
@@ -163,6 +165,13 @@ def _named(name: str) -> bytes:
 
 def _element(descriptor: int, key: ctypes.Array[ctypes.c_char] | None, value: ctypes.Array[ctypes.c_char]) -> bytes:
     return struct.pack("=IIQQQ", descriptor, 0, 0 if key is None else ctypes.addressof(key), ctypes.addressof(value), 0)
+
+
+def die_with(parent: int) -> None:
+    """This process is killed when its parent, the process of this number, ends, or is killed itself."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it has ended already
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _bpf(command: Command, attributes: bytes) -> int:
