@@ -18,6 +18,7 @@ class Cause(StrEnum):
 
     RING_FULL = "ring buffer full"
     UNPAIRED = "entered before the trace began"
+    UNKEPT = "too many calls at once"
     UNDECODABLE = "undecodable"
     OUTPUT = "output failed"
     LIMIT = "after the last one wanted"

@@ -161,8 +161,9 @@ class Maps:
     """The names of a program's maps, which the runtime reads and fills; None for what a program has no need of.
 
     ring: the ring buffer; counts: per-CPU counters for each layout, in the order of ``COUNTERS``; session: an array
-    of u64: whether events are wanted by now, and how many threads couldn't be followed; calls: what is known of
-    calls that haven't returned, by thread; followed: the threads to look at; cgroup: an array of one cgroup.
+    of u64: whether events are wanted by now, how many threads couldn't be followed, how many calls are under way that
+    found no room in ``calls``; calls: what is known of calls that haven't returned, by thread; followed: the threads to
+    look at; cgroup: an array of one cgroup.
     """
 
     ring: str = "events"
@@ -173,7 +174,7 @@ class Maps:
     cgroup: str | None = None
 
 
-COUNTERS = ("matched", "filtered", "full", "unpaired", "faulted", "truncated")
+COUNTERS = ("matched", "filtered", "full", "unpaired", "unkept", "faulted", "truncated")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,19 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.decoded import collected
 from tests.live.conftest import OWN_MOUNTS, UNSHARE, Trace, Waiting
-from tpkit import Cause
+from tpkit import BccRuntime, Call, Cause, ProbeSpec, Session, Tracefs, TracepointId, generate_bcc, parse_event
+from tpkit.discover import both_halves
 from tpkit.program import MAX_STRING_SIZE
+from tpkit.runtime.bytecode import Bytecode
+from tpkit.runtime.compiler import CachingCompiler, compile_with_bcc
 
 UNPAIRED = str(Cause.UNPAIRED)
 NOBODY = 65534
@@ -144,6 +149,30 @@ def test_a_call_that_began_before_is_counted(trace: StartTrace, waiting: MakeWai
     assert ledger["lost"] == {UNPAIRED: 1}
     assert ledger["matched"] == ledger["delivered"] + 1 == len(tracing.events()) + 1
     assert [line["cause"] for line in tracing.lines() if "lost" in line] == [UNPAIRED]
+
+
+def test_more_calls_at_once_than_can_be_kept(syscalls: Tracefs, caller: MakeCaller) -> None:
+    """With a table for 5 calls instead of 16,384, and 12 threads that sleep at the same time."""
+    threads = "several = [threading.Thread(target=time.sleep, args=(0.5,)) for n in range(12)]\n"
+    calling = caller(f"{threads}for t in several: t.start()\nfor t in several: t.join()")
+    halves = both_halves(TracepointId("syscalls", "clock_nanosleep"))
+    enter, leave = (parse_event(syscalls.format_text(half), half) for half in halves)
+    program = generate_bcc(ProbeSpec((), (Call(enter, leave),), pids=(calling.pid,)))
+    runtime = BccRuntime(compiler=CachingCompiler(None, compile_with_few_calls))
+    with Session(program, runtime, pids=(calling.pid,)) as session:
+        calling.go()
+        delivered = len(collected(session).events)
+    assert delivered == 5
+    assert session.ledger.lost == {Cause.UNKEPT: 7}
+    assert session.ledger.is_balanced
+    assert session.ledger.is_lossy
+
+
+def compile_with_few_calls(source: str) -> Bytecode:
+    """The program with a small table of calls that haven't returned."""
+    whole = compile_with_bcc(source)
+    maps = (replace(each, entries=5) if each.name == "calls" else each for each in whole.maps)
+    return replace(whole, maps=tuple(maps))
 
 
 def test_a_call_without_a_return(trace: StartTrace, waiting: MakeWaiting) -> None:

@@ -116,6 +116,19 @@ def test_a_call_that_began_before_is_counted_as_unpaired(make: Make) -> None:
     assert calls.native.counts() == Counts(matched=1, unpaired=1)
 
 
+def test_calls_that_found_no_room_are_counted_by_that_name(make: Make) -> None:
+    """The table of calls that haven't returned has eight places here."""
+    calls, path = make(), ctypes.create_string_buffer(b"/")
+    assert calls.leave(0, pid=50) is None  # entered before
+    for pid in range(100, 111):
+        calls.enter(pid, address(path), 0, pid=pid)
+    returned = [pid for pid in range(100, 111) if calls.leave(0, pid=pid) is not None]
+    assert returned == list(range(100, 108))
+    assert calls.native.counts() == Counts(matched=12, unpaired=1, unkept=3)
+    assert calls.leave(0, pid=51) is None  # entered before, too
+    assert calls.native.counts() == Counts(matched=13, unpaired=2, unkept=3)
+
+
 def test_a_call_returns_once(make: Make) -> None:
     calls, path = make(), ctypes.create_string_buffer(b"/")
     calls.enter(3, address(path), 0)

@@ -166,6 +166,22 @@ def test_losses_are_told_when_they_happen(program: Program) -> None:
     assert session.ledger.is_lossy
 
 
+@pytest.mark.parametrize(
+    ("counts", "cause", "is_lossy"),
+    [
+        (Counts(matched=4, unpaired=3), Cause.UNPAIRED, False),  # nobody could have seen more
+        (Counts(matched=4, unkept=3), Cause.UNKEPT, True),
+    ],
+)
+def test_calls_without_an_entry(program: Program, counts: Counts, cause: Cause, is_lossy: bool) -> None:
+    counted = [(counts, Counts(), Counts())]
+    with Session(program, ReplayRuntime([ring(unlinkat(program, b"x"))], counted)) as session:
+        losses = [loss for delivery in session for loss in delivery.losses]
+    assert losses == [Loss(program.events[0], 3, cause)]
+    assert session.ledger.lost == {cause: 3}
+    assert (session.ledger.is_balanced, session.ledger.is_lossy) == (True, is_lossy)
+
+
 def test_lost_events_are_shown(tmp_path: Path) -> None:
     event = TracepointId("sched", "sched_switch")
     for form, sink in (("text", TextSink), ("json", JsonLinesSink)):

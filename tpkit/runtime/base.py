@@ -14,13 +14,15 @@ class Counts:
     """What programs have counted of one event (``COUNTERS`` of ``tpkit.program``).
 
     matched: events that were wanted; filtered: that a filter kept back; full: matched, and the ring buffer had no
-    room; unpaired: matched returns of calls whose entry wasn't seen; faulted, truncated: payloads.
+    room; unpaired: matched returns of calls whose entry wasn't seen; unkept: whose entry found no room where calls are
+    kept until they return; faulted, truncated: payloads.
     """
 
     matched: int = 0
     filtered: int = 0
     full: int = 0
     unpaired: int = 0
+    unkept: int = 0
     faulted: int = 0
     truncated: int = 0
 

@@ -66,6 +66,7 @@ class Books:
         for probe, counts in enumerate(self._counts):
             self._lost[Cause.RING_FULL][probe] = counts.full
             self._lost[Cause.UNPAIRED][probe] = counts.unpaired
+            self._lost[Cause.UNKEPT][probe] = counts.unkept
 
     def close(self, running: Running) -> None:
         """The last entries, once nothing more is counted."""
@@ -76,7 +77,7 @@ class Books:
     def news(self) -> tuple[Loss, ...]:
         """What was lost since the last call, and isn't the receiver's own doing."""
         found = []
-        for cause in (Cause.RING_FULL, Cause.UNPAIRED):
+        for cause in (Cause.RING_FULL, Cause.UNPAIRED, Cause.UNKEPT):
             for probe, count in enumerate(self._lost[cause]):
                 before = self._told.get((probe, cause), 0)
                 if count > before:

@@ -15,6 +15,7 @@ struct counts {
 	__u64 filtered;
 	__u64 full;
 	__u64 unpaired;
+	__u64 unkept;
 	__u64 faulted;
 	__u64 truncated;
 };
@@ -27,7 +28,8 @@ struct scratch {
 BPF_RINGBUF_OUTPUT(events, 1);	/* the loader gives it the size that is wanted */
 BPF_PERCPU_ARRAY(counters, struct counts, 1);
 BPF_PERCPU_ARRAY(scratch, struct scratch, 1);
-BPF_ARRAY(session, __u64, 2);	/* whether events are wanted by now; threads that couldn't be followed */
+/* Whether events are wanted by now; threads that couldn't be followed; calls under way that couldn't be kept. */
+BPF_ARRAY(session, __u64, 3);
 
 struct task {
 	__u32 thread;	/* as the kernel knows it */

@@ -19,6 +19,7 @@ struct counts {
 	__u64 filtered;
 	__u64 full;
 	__u64 unpaired;
+	__u64 unkept;
 	__u64 faulted;
 	__u64 truncated;
 };
@@ -31,7 +32,8 @@ struct scratch {
 BPF_RINGBUF_OUTPUT(events, 1);	/* the loader gives it the size that is wanted */
 BPF_PERCPU_ARRAY(counters, struct counts, 1);
 BPF_PERCPU_ARRAY(scratch, struct scratch, 1);
-BPF_ARRAY(session, __u64, 2);	/* whether events are wanted by now; threads that couldn't be followed */
+/* Whether events are wanted by now; threads that couldn't be followed; calls under way that couldn't be kept. */
+BPF_ARRAY(session, __u64, 3);
 
 /* What is known of calls that haven't returned, by thread. */
 struct call {
@@ -158,7 +160,8 @@ int on_enter_unlinkat(struct sys_enter_unlinkat_context *ctx)
 {
 	struct unlinkat_call *call;
 	struct task task;
-	__u32 zero = 0;
+	__u32 zero = 0, two = 2;
+	__u64 *unkept;
 	__s64 size;
 
 	if (!is_wanted(&task))
@@ -172,7 +175,11 @@ int on_enter_unlinkat(struct sys_enter_unlinkat_context *ctx)
 	size = bpf_probe_read_user_str(call->pathname_text, 258, (const char *)call->record.pathname);
 	call->record.pathname_size = size;
 	call->record.flag = ctx->args[2];
-	calls.update(&task.thread, (void *)call);
+	if (calls.update(&task.thread, (void *)call)) {
+		unkept = session.lookup(&two);
+		if (unkept)
+			__sync_fetch_and_add(unkept, 1);
+	}
 	return 0;
 }
 
@@ -182,7 +189,8 @@ int on_exit_unlinkat(struct sys_exit_unlinkat_context *ctx)
 	struct unlinkat_record *event;
 	struct counts *counts;
 	struct task task;
-	__u32 number = 0, zero = 0;
+	__u32 number = 0, two = 2, zero = 0;
+	__s64 *unkept;
 	__u64 used = 0, length;
 	__s64 size, known;
 	char *to;
@@ -195,7 +203,13 @@ int on_exit_unlinkat(struct sys_exit_unlinkat_context *ctx)
 	call = (void *)calls.lookup(&task.thread);
 	if (!call || call->record.header.probe != 0) {
 		counts->matched++;
-		counts->unpaired++;
+		unkept = (void *)session.lookup(&two);
+		if (unkept && *unkept > 0) {	/* as good as any other: which one it was isn't known */
+			__sync_fetch_and_add(unkept, -1);
+			counts->unkept++;
+		} else {
+			counts->unpaired++;
+		}
 		return 0;
 	}
 	event = &call->record;
