@@ -270,6 +270,15 @@ def test_strings_behind_the_record(bpf: Tracefs, waiting: MakeWaiting) -> None:
         assert [len(happened(session)) for session in running] == [1, 0]
 
 
+def test_a_name_that_changes_during_the_call(trace: StartTrace, waiting: MakeWaiting) -> None:
+    """execve is entered by ``sh``, and returns in ``true``."""
+    shell = waiting("exec /bin/true")
+    tracing = trace("execve", "-p", str(shell.pid), "--comm", "sh", "-f", "json")
+    shell.go()
+    assert tracing.process.wait(60) == 0
+    assert [(each["comm"], each["ret"]) for each in tracing.events()] == [("sh", 0)]
+
+
 def test_the_largest_filters_load(syscalls: Tracefs) -> None:
     """What the limits allow the verifier takes."""
     letters = "".join(map(chr, range(ord("0"), ord("0") + 36))).replace("?", "").replace("[", "")
