@@ -8,25 +8,22 @@ category alone, globs, plain words, regular expressions; commas separate, ``!`` 
 from __future__ import annotations
 
 import difflib
-import fnmatch
 import re
 import subprocess
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tpkit.errors import EventNotFound, InvalidName, ToolError, UsageError
+from tpkit.event_pattern import Matcher, both_halves, glob, name_matcher, split_name, without_prefix
 from tpkit.host import clean_environment, find_tool, install_command
 from tpkit.model import TracepointId
 
-_PREFIX = re.compile(r"(?:tracepoint|t):", re.IGNORECASE)
 _PATTERN = re.compile(r"[A-Za-z0-9_.:/*?\[\]!^-]+", re.ASCII)
 _GLOB = re.compile(r"[*?\[]")
 _SYSCALLS = re.compile(r"(?:^|[:/])(?:syscalls\b|sys_(?:enter|exit)_)")
 _BPFTRACE_SECONDS = 60
 
 NO_SYSCALLS = "this kernel has no syscalls events: it was built without CONFIG_FTRACE_SYSCALLS"
-
-Matcher = Callable[[TracepointId], bool]
 
 
 # ---------------------------------------------------------------------------------- patterns
@@ -57,7 +54,7 @@ def resolve(events: Iterable[TracepointId], names: Sequence[str]) -> list[Tracep
     known = sorted(events, key=str)
     chosen: dict[TracepointId, None] = {}
     for part in _parts(names):
-        found = list(filter(_name_matcher(part), known))
+        found = list(filter(name_matcher(part), known))
         if part.startswith("!"):
             chosen = {event: None for event in chosen if event not in found}
         elif not found:
@@ -86,7 +83,7 @@ def resolve_calls(events: Iterable[TracepointId], names: Sequence[str], *, pair:
     calls = {call_of(event): event for event in known if event.is_syscall_enter}
     chosen: dict[TracepointId, None] = {}
     for part in _parts(names):
-        matches = _name_matcher(part)
+        matches = name_matcher(part)
         found = list(filter(matches, known))
         if part.startswith("!"):
             chosen = {each: None for each in chosen if not any(map(matches, _names_of(each, calls)))}
@@ -106,11 +103,6 @@ def resolve_calls(events: Iterable[TracepointId], names: Sequence[str], *, pair:
 def call_of(event: TracepointId) -> TracepointId:
     """The system call that an entry or a return is of."""
     return TracepointId(event.category, str(event.syscall))
-
-
-def both_halves(call: TracepointId) -> tuple[TracepointId, TracepointId]:
-    """The names of a call's entry and return."""
-    return TracepointId(call.category, f"sys_enter_{call.name}"), TracepointId(call.category, f"sys_exit_{call.name}")
 
 
 def _names_of(chosen: TracepointId, calls: Collection[TracepointId]) -> tuple[TracepointId, ...]:
@@ -135,7 +127,7 @@ def _paired(
 
 def _is_pattern(part: str) -> bool:
     """Whether a name may mean many: a glob, or a category alone."""
-    return _GLOB.search(part) is not None or _split(part) is None
+    return _GLOB.search(part) is not None or split_name(part) is None
 
 
 def not_found(events: Iterable[TracepointId], wanted: str, *, regex: bool = False) -> EventNotFound:
@@ -149,7 +141,7 @@ def _why_absent(known: Sequence[TracepointId], wanted: str) -> str | None:
     if any(event.category == "syscalls" for event in known):
         return None
     # A word that is hardly anything else's may be a system call's name.
-    may_be_one = _split(wanted) is None and not suggest(known, wanted, nearness=0.8)
+    may_be_one = split_name(wanted) is None and not suggest(known, wanted, nearness=0.8)
     return NO_SYSCALLS if may_be_one or _SYSCALLS.search(wanted) else None
 
 
@@ -159,10 +151,10 @@ def suggest(events: Iterable[TracepointId], wanted: str, count: int = 3, nearnes
     nearness: 1 for equal, 0 for nothing in common (``difflib``'s ratio).
     """
     known = sorted(events, key=str)
-    halves = _split(wanted.lstrip("!"))
+    halves = split_name(wanted.lstrip("!"))
     if halves is not None:
         return difflib.get_close_matches(":".join(halves), [str(event) for event in known], count, nearness)
-    word = _without_prefix(wanted)
+    word = without_prefix(wanted)
     names = {event.name: str(event) for event in known}
     names.update({event.category: f"{event.category}:*" for event in known})
     names.update({event.syscall: str(event) for event in known if event.syscall and event.is_syscall_enter})
@@ -183,38 +175,14 @@ def _parts(patterns: Sequence[str]) -> list[str]:
     return parts
 
 
-def _without_prefix(text: str) -> str:
-    return _PREFIX.sub("", text, count=1) if _PREFIX.match(text) else text
-
-
-def _split(part: str) -> tuple[str, str] | None:
-    """Category and name of ``c:n`` or ``c/n``, None for a single word."""
-    text = _without_prefix(part)
-    for separator in (":", "/"):
-        category, found, name = text.partition(separator)
-        if found:
-            return category, name
-    return None
-
-
 def _list_matcher(part: str) -> Matcher:
-    text = _without_prefix(part)
-    halves = _split(part)
+    text = without_prefix(part)
+    halves = split_name(part)
     if _GLOB.search(text):
-        pattern = _glob(":".join(halves) if halves else text)
+        pattern = glob(":".join(halves) if halves else text)
         return lambda event: bool(pattern(str(event)) or (halves is None and pattern(event.name)))
     word = ":".join(halves) if halves else text
     return lambda event: word in str(event)
-
-
-def _name_matcher(part: str) -> Matcher:
-    part = part.removeprefix("!")
-    halves = _split(part)
-    if halves is not None:
-        pattern = _glob(":".join(halves))
-        return lambda event: bool(pattern(str(event)))
-    word = _glob(_without_prefix(part))
-    return lambda event: bool(word(event.name) or word(event.category))
 
 
 def _regex_matcher(part: str) -> Matcher:
@@ -223,10 +191,6 @@ def _regex_matcher(part: str) -> Matcher:
     except re.error as error:
         raise UsageError(f"{part!r} is no regular expression: {error}", where="-r") from None
     return lambda event: bool(pattern.search(str(event)))
-
-
-def _glob(pattern: str) -> Callable[[str], object]:
-    return re.compile(fnmatch.translate(pattern)).match
 
 
 # ---------------------------------------------------------------------------------- bpftrace

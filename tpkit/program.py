@@ -102,7 +102,8 @@ class ProbeSpec:
             )
         for each in self.filters:
             if not any(each.is_for(event) for event in self.ids):
-                raise each.error("no event that is traced has this name", each.event_place)
+                few = ", ".join(map(str, self.ids[:3])) + (", …" if len(self.ids) > 3 else "")
+                raise each.error("no event that is traced has this name", each.event_place, f"traced are: {few}")
 
     @property
     def ids(self) -> tuple[TracepointId, ...]:

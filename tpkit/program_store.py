@@ -16,7 +16,8 @@ from pathlib import Path
 from tpkit.cache_folder import CacheFolder, Unusable
 from tpkit.catalog import Catalog
 from tpkit.described import described, restored
-from tpkit.discover import Chosen, both_halves
+from tpkit.discover import Chosen
+from tpkit.event_pattern import both_halves
 from tpkit.model import EventFormat, TracepointId
 from tpkit.program import Call, Following, ProbeSpec, Program, check_pids, task_numbers
 from tpkit.version import __version__

@@ -17,7 +17,7 @@ import pytest
 from tests.decoded import collected
 from tests.live.conftest import OWN_MOUNTS, UNSHARE, Trace, Waiting
 from tpkit import BccRuntime, Call, Cause, ProbeSpec, Session, Tracefs, TracepointId, generate_bcc, parse_event
-from tpkit.discover import both_halves
+from tpkit.event_pattern import both_halves
 from tpkit.program import MAX_STRING_SIZE
 from tpkit.runtime.bytecode import Bytecode
 from tpkit.runtime.compiler import CachingCompiler, compile_with_bcc

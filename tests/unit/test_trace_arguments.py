@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import Run
-from tpkit import UsageError
+from tpkit import TracepointId, UsageError, parse_filter
 from tpkit.cli.request import nanoseconds_of, numbers_of, size_of, user_of
 from tpkit.cli.trace_arguments import split_command, with_events
+from tpkit.discover import resolve
 
 
 @pytest.mark.parametrize(
@@ -120,3 +121,48 @@ def test_wrong_usage(tpkit: Run, wrong: tuple[str, ...]) -> None:
     assert done.returncode == 2
     assert b"Traceback" not in done.stderr
     assert done.stderr
+
+
+SWITCH, WAKEUP = (TracepointId("sched", f"sched_{name}") for name in ("switch", "wakeup"))
+ENTER, EXIT, CALL = (TracepointId("syscalls", name) for name in ("sys_enter_openat", "sys_exit_openat", "openat"))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "meant"),
+    [
+        ("sched", {SWITCH, WAKEUP}),
+        ("sched_switch,openat", {SWITCH, CALL}),
+        ("sched,!sched_wakeup", {SWITCH}),
+        ("t:syscalls:sys_enter_openat", {ENTER}),
+        ("TRACEPOINT:sched:*", {SWITCH, WAKEUP}),
+        ("sched/sched_switch", {SWITCH}),
+        ("sys_e[nx]*_openat", {ENTER, EXIT}),
+        ("sys_[!x]*_openat", {ENTER, EXIT}),
+        ("syscalls:openat", {CALL}),
+        ("syscalls", {ENTER, EXIT, CALL}),
+        ("syscalls,!openat", {ENTER, EXIT}),
+    ],
+)
+def test_a_filter_is_for_all_that_its_event_means(chosen: str, meant: set[TracepointId]) -> None:
+    """Whatever -e understands; ``resolve`` chooses the very same events."""
+    *_, text = with_events(["-e", chosen, "--filter", 'comm == "a:b"'])
+    found = parse_filter(text)
+    events = (SWITCH, WAKEUP, ENTER, EXIT, CALL)
+    assert {event for event in events if found.is_for(event)} - {CALL} == meant - {CALL}
+    assert set(resolve(events, [chosen])) == meant
+    assert found.condition == parse_filter(f'{" " * (len(chosen) + 2)}comm == "a:b"').condition
+
+
+@pytest.mark.parametrize(
+    ("chosen", "is_meant"),
+    [
+        ("openat", True),
+        ("sys_*_openat", True),  # by which both of its events are meant, and so the call
+        ("sys_enter_openat,sys_exit_openat", False),  # one after the other they are two events
+        ("sys_enter_openat", False),
+        ("syscalls,!sys_exit_openat", False),
+        ("syscalls,!openat", False),
+    ],
+)
+def test_a_call_is_meant_by_what_means_both_of_its_events(chosen: str, is_meant: bool) -> None:
+    assert parse_filter(f"{chosen}: ret < 0").is_for(CALL) == is_meant

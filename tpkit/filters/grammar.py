@@ -28,7 +28,9 @@ from tpkit.filters.tree import (
 MAX_TEXT = 4096  # characters
 MAX_NESTING = 24  # of parentheses: pyparsing takes some twenty of Python's thousand frames for each
 
-_EVENT = re.compile(r"\s*([A-Za-z0-9_.*?-]+(?::[A-Za-z0-9_.*?-]+)?)\s*:")
+_WORD = r"[A-Za-z0-9_.*?/\[\]!^-]+"
+_NAME = rf"(?:(?i:tracepoint|t):)?{_WORD}(?::{_WORD})?"
+_EVENT = re.compile(rf"\s*({_NAME}(?:,{_NAME})*+),?\s*:")
 _OPERAND = "a field, a constant, a string or '('"
 _END = "an operator or the end"
 # What is no word here, and what to write for it.

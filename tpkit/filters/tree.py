@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from tpkit.errors import FilterError
+from tpkit.event_pattern import means
 from tpkit.model import TracepointId
 
 
@@ -96,8 +96,8 @@ Node = Name | Number | Text | Negative | Bitwise | Comparison | Negation | Logic
 class Filter:
     """A filter as a whole, and the events that it is for.
 
-    event: an event's name or ``category:name``, both may be globs, None for all events; event_place:
-    where it stands.
+    event: the names in front of it, as ``event_pattern`` understands them, None for all events; event_place: where they
+    stand.
     """
 
     text: str
@@ -107,9 +107,7 @@ class Filter:
 
     def is_for(self, event: TracepointId) -> bool:
         """Whether the event is among those that the filter is for."""
-        if self.event is None:
-            return True
-        return fnmatchcase(str(event) if ":" in self.event else event.name, self.event)
+        return self.event is None or means(self.event, event)
 
     def error(self, what: str, place: Place, remedy: str | None = None) -> FilterError:
         """What is wrong at this place of the filter."""
