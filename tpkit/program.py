@@ -62,7 +62,8 @@ class ProbeSpec:
     at (our own); pid_namespace: device and inode of the PID namespace that pids are meant in, None for the initial
     one.
 
-    string_size: how many bytes of a string to keep; buffer_size: of other memory whose size the caller tells.
+    string_size: how many bytes of a string to keep, None for what suits the program's records; buffer_size: of other
+    memory whose size the caller tells.
     filters: what events have to fulfil, each of those that it is for, all of them together; failed: only calls that
     failed; min_latency: only calls that took at least so many ns; machine: whose numbers the flags of system calls
     are (``uname -m``).
@@ -80,7 +81,7 @@ class ProbeSpec:
     follow: Following | None = None
     exclude_pid: int | None = None
     pid_namespace: tuple[int, int] | None = None
-    string_size: int = DEFAULT_STRING_SIZE
+    string_size: int | None = None
     buffer_size: int = DEFAULT_BUFFER_SIZE
     filters: tuple[Filter, ...] = ()
     failed: bool = False
@@ -92,7 +93,7 @@ class ProbeSpec:
             raise UsageError("no event to trace", remedy="name one, such as syscalls:sys_enter_unlinkat")
         self._check_tasks()
         for size in (self.string_size, self.buffer_size):
-            if not 1 <= size <= MAX_STRING_SIZE:
+            if size is not None and not 1 <= size <= MAX_STRING_SIZE:
                 raise UsageError(f"strings of {size} bytes can't be kept", remedy=f"give 1 to {MAX_STRING_SIZE}")
         if (self.failed or self.min_latency) and not self.calls:
             raise UsageError(
@@ -109,6 +110,16 @@ class ProbeSpec:
     def ids(self) -> tuple[TracepointId, ...]:
         """What records are of: events, then calls."""
         return (*(event.id for event in self.events), *(call.id for call in self.calls))
+
+    @property
+    def packed_string_size(self) -> int:
+        """``string_size`` where a string takes as much room as it has bytes: in the trace engine's records."""
+        return self.string_size or DEFAULT_STRING_SIZE
+
+    @property
+    def script_string_size(self) -> int:
+        """``string_size`` where each string has room for the longest one: in generated programs' records."""
+        return self.string_size or SCRIPT_STRING_SIZE
 
     @property
     def own_pid(self) -> int | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import FIXTURES, Run
+from tests.conftest import FIXTURES, ReadFixture, Run
 from tpkit import FormatError, ProbeSpec, parse_format
 from tpkit.codegen.bcc_script import generate_bcc_script
 from tpkit.codegen.bpftrace import generate_bpftrace
@@ -17,6 +17,7 @@ from tpkit.codegen.generated import GeneratedFile
 from tpkit.codegen.libbpf import generate_libbpf
 from tpkit.codegen.libbpf_printk import generate_printk
 from tpkit.model import EventFormat
+from tpkit.program import SCRIPT_STRING_SIZE
 
 Make = Callable[[ProbeSpec], tuple[GeneratedFile, ...]]
 TARGETS: dict[str, Make] = {
@@ -104,3 +105,13 @@ def test_a_pair_needs_one_name_only(tpkit: Run) -> None:
     assert status == 0
     assert "sys_enter_unlinkat" in out
     assert "sys_exit_unlinkat" in out
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_strings_are_short_unless_asked_for(read_fixture: ReadFixture, target: str) -> None:
+    """As ``generate`` has them: each record has room for the longest."""
+    made = [
+        TARGETS[target](ProbeSpec((read_fixture(UNLINKAT),), string_size=size))
+        for size in (None, SCRIPT_STRING_SIZE, SCRIPT_STRING_SIZE // 4)
+    ]
+    assert made[0] == made[1] != made[2]

@@ -88,7 +88,7 @@ def generate_bpftrace(spec: ProbeSpec, *, pair: bool = False) -> tuple[Generated
     text = render_template(
         "bpftrace/program.bt.j2",
         titles=[str(event.id) for event in spec.events],
-        string_size=spec.string_size if any(map(_has_strings, spec.events)) else None,
+        string_size=spec.script_string_size if any(map(_has_strings, spec.events)) else None,
         enums=sorted(set(chain.from_iterable(map(_undeclared_enums, spec.events)))),
         tables=[(name, entries) for entries, name in names.tables.items()],
         maps=sorted(f"@{name}" for name in names.maps),
@@ -113,7 +113,7 @@ def _block(event: EventFormat, spec: ProbeSpec, names: Names) -> Block:
     """The block that prints each event."""
     plan = _plan(event, spec)
     probe_names = names.for_probe(source.column.label for source in plan.shown)
-    columns = tuple(shown_column(s, captured(s, spec.string_size), probe_names) for s in plan.shown)
+    columns = tuple(shown_column(s, captured(s, spec.script_string_size), probe_names) for s in plan.shown)
     return Block(
         event=event,
         predicate=_predicate(spec),
@@ -148,7 +148,7 @@ def _plan(event: EventFormat, spec: ProbeSpec, *, kept: bool = False) -> _Plan:
     notes = [_left_out(access, access.refusal or "") for access in left_out(event)]
     room = MAX_ROOM - HEAD_ROOM - (STRING_ROOM if _has_strings(event) else 0)  # a string is read before it is copied
     fitting: list[Source] = []
-    for source in plan_columns(event, spec.string_size, spec.machine):
+    for source in plan_columns(event, spec.script_string_size, spec.machine):
         needed = _room(without_names(source)) + (KEPT_ROOM if kept else 0)
         reason = refusal(source) or (NO_ROOM if needed > room else None)
         if reason is None:
@@ -273,7 +273,7 @@ def _call(enter: EventFormat, leave: EventFormat, spec: ProbeSpec, kept: _Kept) 
     plan = _plan(enter, spec, kept=True)
     started = kept.map_of("started")
     maps = {source.column.label: kept.map_of(source.column.label) for source in plan.shown}
-    arguments = [_Argument(source, spec.string_size, enter.id.syscall in NEW_MEMORY) for source in plan.shown]
+    arguments = [_Argument(source, spec.script_string_size, enter.id.syscall in NEW_MEMORY) for source in plan.shown]
     assignments = (f"{name} = {each.entered};" for name, each in zip(maps.values(), arguments, strict=True))
     yield Block(enter, _predicate(spec), plan.notes, statements=(f"{started} = (int64)nsecs;", *assignments))
     names = kept.names.for_probe(maps)

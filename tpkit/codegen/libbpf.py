@@ -104,7 +104,7 @@ def _values(spec: ProbeSpec, btf: Btf | None, options: LibbpfOptions) -> dict[st
         "printk": False,
         "header": [ContextMember(member.declaration, comment) for member, comment in HEADER],
         "ring_bytes": RING_BYTES,
-        "string_size": spec.string_size,
+        "string_size": spec.script_string_size,
         "probes": probes,
         "needs": frozenset(need for probe in probes for need in probe.printing.needs),
         "pids": spec.pids,

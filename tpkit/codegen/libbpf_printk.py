@@ -54,7 +54,7 @@ def generate_printk(
     """The files of the short form; parameters as for ``generate_libbpf``."""
     refuse_filters(spec, "libbpf")
     name = program_name(spec)
-    probes = [_probe(plan, spec.string_size, btf, options or LibbpfOptions()) for plan in plan_probes(spec)]
+    probes = [_probe(plan, spec.script_string_size, btf, options or LibbpfOptions()) for plan in plan_probes(spec)]
     values = {
         "program": name,
         "titles": [probe.title for probe in probes],
