@@ -43,7 +43,6 @@ def generate(
     The code is yours. Without -o one file goes to stdout; libbpf makes a folder.
     """
     from tpkit.cli.request import chosen_events, probe_spec  # heavy imports, which help needn't wait for
-    from tpkit.program import SCRIPT_STRING_SIZE
 
     _refuse_others_options(target, pair=pair, portable=portable, section=section, printk=printk)
     if target is not Target.BCC and filters:
@@ -51,7 +50,7 @@ def generate(
     if target is Target.LIBBPF and output is None:
         raise UsageError("a libbpf program is several files", where="--target libbpf", remedy="give a folder: -o DIR")
     wanted = chosen_events(_with_partners(events) if pair else events, tracefs)
-    spec = probe_spec(wanted, pid, comm, string_size or SCRIPT_STRING_SIZE, filters=filters)
+    spec = probe_spec(wanted, pid, comm, string_size, filters=filters)
     make = _maker(target, tracefs, pair=pair, portable=portable, section=section, printk=printk)
     _deliver(make(spec), output, target, force=force)
 

@@ -74,7 +74,7 @@ def probe_spec(
     events: tuple[EventFormat, ...],
     pid: str | None,
     comm: str | None,
-    string_size: int,
+    string_size: int | None,
     *,
     filters: Sequence[str] | None = None,
 ) -> ProbeSpec:

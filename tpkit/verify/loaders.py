@@ -9,7 +9,7 @@ from typing import Protocol
 from tpkit.btf import load_kernel_btf
 from tpkit.codegen.bcc import generate_bcc
 from tpkit.model import EventFormat
-from tpkit.program import SCRIPT_STRING_SIZE, ProbeSpec, Program
+from tpkit.program import ProbeSpec, Program
 from tpkit.runtime.bcc_runtime import BccRuntime
 from tpkit.runtime.clang import Clang, kernel_clang
 from tpkit.runtime.libbpf_object import Libbpf
@@ -48,7 +48,7 @@ class LibbpfLoader:
 
     def check(self, events: Sequence[EventFormat]) -> None:
         """See Loader."""
-        binary = self._clang.compile(self._generate(ProbeSpec(tuple(events), string_size=SCRIPT_STRING_SIZE)))
+        binary = self._clang.compile(self._generate(ProbeSpec(tuple(events))))
         self._libbpf.load(binary, ", ".join(str(event.id) for event in events))
 
 
