@@ -7,6 +7,7 @@ import os
 import resource
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,12 +42,18 @@ def events() -> Batch:
     return batch(LAYOUTS, *(unlinkat(LAYOUTS, b"name-%d" % number) for number in range(EVENTS)))
 
 
-@pytest.fixture
-def limit() -> Iterator[Callable[[int], None]]:
-    """Lets files grow to so many bytes; as on a full disk, the last write is cut short, and the next one fails."""
+@contextmanager
+def limited(size: int) -> Iterator[None]:
+    """Lets files grow to so many bytes; as on a full disk, the last write is cut short, and the next one fails.
+
+    No longer than that: pytest's own output may be a file.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def names_in(path: Path, kind: str) -> list[str]:
@@ -71,14 +78,13 @@ def recorded(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("size", [20_000, 20_001, 20_077, 24_000])
 @pytest.mark.parametrize("kind", SINKS)
-def test_a_full_disk(tmp_path: Path, limit: Callable[[int], None], events: Batch, kind: str, size: int) -> None:
+def test_a_full_disk(tmp_path: Path, events: Batch, kind: str, size: int) -> None:
     path = tmp_path / "out"
     with Output.file(path) as output:
         sink = SINKS[kind](output)
         sink.begin()
         sink.write(events[:50])
-        limit(size)
-        with pytest.raises(SinkError) as failed:
+        with limited(size), pytest.raises(SinkError) as failed:
             sink.write(events[50:])
     assert 0 < failed.value.written < EVENTS - 50
     assert len(names_in(path, kind)) == 50 + failed.value.written
@@ -112,14 +118,12 @@ def test_a_reader_that_goes_away(events: Batch, kind: str) -> None:
     assert 9000 // 350 < gone.value.written < len(many)
 
 
-def test_what_others_append_to_isnt_taken_back(tmp_path: Path, limit: Callable[[int], None], events: Batch) -> None:
+def test_what_others_append_to_isnt_taken_back(tmp_path: Path, events: Batch) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"precious\n")
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
-    with Output(descriptor, "log", owned=True) as output:
-        limit(5000)
-        with pytest.raises(SinkError) as failed:
-            TextSink(output, CLOCK).write(events)
+    with Output(descriptor, "log", owned=True) as output, limited(5000), pytest.raises(SinkError) as failed:
+        TextSink(output, CLOCK).write(events)
     data = path.read_bytes()
     assert data.startswith(b"precious\n")
     assert len(data) == 5000
