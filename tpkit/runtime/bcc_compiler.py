@@ -10,7 +10,6 @@ import atexit
 import contextlib
 import ctypes
 import os
-import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +21,9 @@ from tpkit.runtime.compiler import compiler_flags
 from tpkit.runtime.diagnose import compile_failure
 from tpkit.runtime.stderr import captured_stderr
 from tpkit.runtime.system_calls import MapKind
+
+# A folder in which nobody, and not root either, can make a file: what is compiled is compiled in memory.
+NOWHERE = "/proc/self/fdinfo"
 
 
 def compile_with_bcc(source: str) -> Bytecode:
@@ -117,19 +119,17 @@ class _Library:
 
 @contextlib.contextmanager
 def _private_build() -> Iterator[None]:
-    """BCC's environment while it compiles: our kernel tree, a private TMPDIR, none of the caller's BCC_*.
+    """BCC's environment while it compiles: our kernel tree, no place for files, none of the caller's BCC_*.
 
     Without this BCC looks for headers of the running kernel, and unpacks those of the kheaders module
-    under a name that anybody can guess (CVE-2024-2314).
+    under a name that anybody can guess (CVE-2024-2314). With it there is nothing to unpack.
     """
     saved = {name: value for name, value in os.environ.items() if name.startswith("BCC_") or name == "TMPDIR"}
-    # Not where the caller's TMPDIR says: that may be a folder of somebody else's.
-    with tempfile.TemporaryDirectory(prefix="tpkit-", dir="/tmp") as private:
-        for name in saved:
-            del os.environ[name]
-        os.environ.update(BCC_KERNEL_SOURCE=str(KERNEL_TREE), TMPDIR=private)
-        try:
-            yield
-        finally:
-            del os.environ["BCC_KERNEL_SOURCE"], os.environ["TMPDIR"]
-            os.environ.update(saved)
+    for name in saved:
+        del os.environ[name]
+    os.environ.update(BCC_KERNEL_SOURCE=str(KERNEL_TREE), TMPDIR=NOWHERE)
+    try:
+        yield
+    finally:
+        del os.environ["BCC_KERNEL_SOURCE"], os.environ["TMPDIR"]
+        os.environ.update(saved)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import signal
 import threading
 from binascii import crc32
 from collections.abc import Callable, Iterator, Sequence
@@ -16,9 +15,9 @@ from functools import cache
 from pathlib import Path
 
 from tpkit.cache_folder import CacheFolder, Unusable
+from tpkit.errors import CompileError
 from tpkit.kernel_tree import headers
 from tpkit.runtime.bytecode import Bytecode
-from tpkit.runtime.system_calls import die_with
 from tpkit.version import __version__
 
 PREFIX = "program-"
@@ -92,18 +91,18 @@ class CachingCompiler:
     def _compile_all(self, sources: Sequence[str]) -> list[Bytecode]:
         if len(sources) <= 1:
             return list(map(self._compile, sources))
-        from concurrent.futures import ProcessPoolExecutor  # and with it multiprocessing, for large programs only
-        from multiprocessing import get_context
+        from tpkit.runtime.workers import Workers  # for large programs only
 
-        compiled = []
-        # In processes of their own: libbcc isn't made for threads, and our stderr is one for all.
-        workers, parent = len(os.sched_getaffinity(0)), os.getpid()
-        with ProcessPoolExecutor(workers, get_context("fork"), _be_worker, (parent,)) as pool:
-            for bytecode in pool.map(self._compile, sources):
-                compiled.append(bytecode)
-                if self._progress is not None:
-                    self._progress(len(compiled), len(sources))
-        return compiled
+        compiled: dict[int, Bytecode] = {}
+        try:
+            with Workers(self._compile, sources) as workers:
+                for number, bytecode in workers:
+                    compiled[number] = bytecode
+                    if self._progress is not None:
+                        self._progress(len(compiled), len(sources))
+        except EOFError:
+            raise CompileError("a process that compiles has died", remedy="is there memory left?") from None
+        return [compiled[number] for number in range(len(sources))]
 
     def _load(self, source: str) -> Bytecode | None:
         if self._folder is None:
@@ -139,13 +138,6 @@ class _Compiling(threading.Thread):
             raise self._error
         assert self._bytecode is not None  # there is one or the other
         return self._bytecode
-
-
-def _be_worker(parent: int) -> None:
-    """A signal is for the process that waits for us, and without it there is nothing to do."""
-    die_with(parent)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
 
 
 def _file(source: str) -> str:
