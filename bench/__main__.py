@@ -39,6 +39,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.split("\n")[0])
     add = parser.add_argument
     add("--quick", action="store_true", help="a short look at everything; the numbers are rough")
+    add("--short", action="store_true", help="all of it in a quarter of an hour: fewer and shorter trials")
     add("--only", action="append", default=[], choices=MEASUREMENTS, help="only this measurement (repeatable)")
     add(
         "--tracer",
@@ -66,7 +67,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def effort_of(options: argparse.Namespace) -> Effort:
     """How much is to be done."""
-    effort = Effort.quick() if options.quick else Effort()
+    effort = Effort.quick() if options.quick else Effort.short() if options.short else Effort()
     if options.rounds:
         effort = replace(effort, rounds=options.rounds, searches=options.rounds, starts=options.rounds)
     if options.seconds:

@@ -36,6 +36,21 @@ class Effort:
     starts: int = 11
 
     @classmethod
+    def short(cls) -> Effort:
+        """All of it, in a quarter of an hour."""
+        return cls(
+            rounds=3,
+            seconds=1.5,
+            searches=1,
+            confirm_seconds=4,
+            resolution=1.2,
+            loss_rates=(300_000, 0),
+            cpu_rates=(20_000,),
+            memory_seconds=20,
+            starts=5,
+        )
+
+    @classmethod
     def quick(cls) -> Effort:
         """Enough to see that all of it works; the numbers are rough."""
         return cls(
