@@ -15,7 +15,7 @@ from tpkit.codegen.probes import ProbePlan, plan_probes
 from tpkit.codegen.reads import text_address, value_statement
 from tpkit.codegen.templates import render_template
 from tpkit.context import prototype
-from tpkit.program import ProbeSpec
+from tpkit.program import Hook, ProbeSpec, Program
 from tpkit.record import COMM_SIZE, HEADER, Capture, Member
 
 RING = "events"
@@ -52,6 +52,12 @@ def plain_source(spec: ProbeSpec, *, own_pid: str | None = None) -> str:
     filters = plan_filters(spec, plans)
     texts = [_probe_text(plan, filters.functions.get(plan.number)) for plan in plans]
     return _source(spec, texts, filters, own_pid)
+
+
+def plain_program(spec: ProbeSpec) -> Program:
+    """The same as a program that can be loaded, to see whether the kernel takes it. Raises as ``plain_source``."""
+    hooks = tuple(Hook(plan.event.id, plan.event.number, plan.function) for plan in plan_probes(spec))
+    return Program((plain_source(spec),), (), hooks)
 
 
 def _probe_text(plan: ProbePlan, wanted: FilterFunction | None) -> _ProbeText:

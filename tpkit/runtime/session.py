@@ -24,9 +24,8 @@ from tpkit.program import Program
 from tpkit.runtime.base import Running, Runtime
 from tpkit.runtime.books import Books
 
-# The kernel wakes us when a record arrives at an empty ring buffer. After a batch of this many
-# records we let the next one grow: fewer wake-ups for the traced threads, and larger batches.
-BUSY_BATCH = 64
+# The kernel wakes us when a record arrives at an empty ring buffer, which costs the traced thread some microseconds.
+# Behind each batch we let the next one grow: fewer wake-ups, and larger batches.
 PAUSES = ((0.05, 0.01), (0.15, 0.005), (0.5, 0.001))  # up to this share of the ring buffer was full: seconds
 
 # Records get their time when their program begins, and into the ring buffer when it ends: on another CPU a younger
@@ -170,7 +169,7 @@ class Session:
     def _deliver(self, running: Running) -> Iterator[Delivery]:
         size, batch = self._read(running)
         yield from self._hand_on(batch, self._news(running))
-        if size >= BUSY_BATCH and not self._stopping:
+        if size and not self._stopping:
             time.sleep(_pause(running.fullness()))
 
     def _hand_on(self, batch: Batch, losses: tuple[Loss, ...]) -> Iterator[Delivery]:

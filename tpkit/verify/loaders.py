@@ -8,6 +8,7 @@ from typing import Protocol
 
 from tpkit.btf import load_kernel_btf
 from tpkit.codegen.bcc import generate_bcc
+from tpkit.codegen.bcc_plain import plain_program
 from tpkit.model import EventFormat
 from tpkit.program import ProbeSpec, Program
 from tpkit.runtime.bcc_runtime import BccRuntime
@@ -27,15 +28,16 @@ class Loader(Protocol):
 
 
 class BccLoader:
-    """BCC compiles and loads. generate: makes the programs."""
+    """BCC compiles, we load. generators: make the programs: what ``trace`` runs, and what scripts have."""
 
-    def __init__(self, generate: Callable[[ProbeSpec], Program] = generate_bcc) -> None:
-        self._generate = generate
+    def __init__(self, *generators: Callable[[ProbeSpec], Program]) -> None:
+        self._generators = generators or (generate_bcc, plain_program)
         self._runtime = BccRuntime()
 
     def check(self, events: Sequence[EventFormat]) -> None:
         """See Loader."""
-        self._runtime.load(self._generate(ProbeSpec(tuple(events))))
+        for generate in self._generators:
+            self._runtime.load(generate(ProbeSpec(tuple(events))))
 
 
 class LibbpfLoader:
