@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from tests.unit.hostile_names import HOSTILE, harmful
 from tests.unit.records import batch, fixture_layout, unlinkat
 from tpkit.batch import Batch
+from tpkit.cli.show import say, show_error
 from tpkit.decode.clock import Clock
 from tpkit.decode.columns import rows_by_event
 from tpkit.decode.spelling import IN_CELL, IN_JSON, IN_QUOTES
+from tpkit.errors import TpkitError
 from tpkit.ledger import Ledger
 from tpkit.sinks.base import Sink
 from tpkit.sinks.csvlines import CsvSink
@@ -86,6 +88,19 @@ def test_text(tmp_path: Path, kind: str) -> None:
         assert unescaped(head[24:].rstrip(" ")) == name[:15].rstrip(b" ")
         assert path.endswith(", flag=0)")
         assert unescaped(path.removesuffix(", flag=0)")[1:-1]) == name
+
+
+def test_errors_and_what_is_said(capfd: pytest.CaptureFixture[str]) -> None:
+    """A name may come in as a file's, a program's or an option's; only its newlines are left."""
+    for name in HOSTILE:
+        text = name.decode("utf-8", "surrogateescape")
+        show_error(TpkitError(text, where=text, remedy=text, details=text))
+        say(text)
+        shown = capfd.readouterr().err
+        assert shown.startswith("tpkit: error: ")
+        for line in shown.split("\n"):
+            assert not harmful(line), name
+            assert line.isprintable(), name
 
 
 def test_colours_are_the_only_escapes(tmp_path: Path) -> None:
