@@ -57,9 +57,9 @@ class Tracer(ABC):
         """The load for it."""
         return load.LoadPlan(rate, seconds, self.knock_us, self.number_dfd)
 
+    @abstractmethod
     def live_command(self, pid: int) -> Sequence[str] | None:
         """Show events at once, on stdout or stderr; None if it can't."""
-        raise NotImplementedError
 
     def environment(self) -> Mapping[str, str]:
         """Variables beside our own."""

@@ -13,14 +13,14 @@ from tpkit.runtime.session import Session
 from tpkit.sinks.base import Sink
 from tpkit.sinks.output import ReaderGone
 
-Observe = Callable[[Ledger], None]
+Observe = Callable[[Session], None]
 
 
 def run(session: Session, sink: Sink, *, observe: Observe | None = None, end_on_loss: bool = False) -> Ledger:
     """Everything that an entered session delivers goes to the sink, until the session ends or the sink fails.
 
-    observe: called with the account so far, after each delivery; end_on_loss: whether the first loss ends it.
-    Raises SinkError, after the events that weren't written have been counted as lost.
+    observe: called after each delivery, with the session, whose account is made when it is asked for; end_on_loss:
+    whether the first loss ends it. Raises SinkError, after the events that weren't written have been counted as lost.
     """
     with suppress(ReaderGone):
         _pump(session, sink, observe, end_on_loss)
@@ -49,8 +49,9 @@ def _pump(session: Session, sink: Sink, observe: Observe | None, end_on_loss: bo
             if len(batch):
                 sink.write(batch)
             if observe is not None:
-                observe(session.ledger)
-            if end_on_loss and session.ledger.is_lossy:
+                observe(session)
+            is_news = delivery.losses or len(batch) < len(delivery.batch)
+            if end_on_loss and is_news and session.ledger.is_lossy:
                 session.stop()
     except BaseException as error:  # whatever ends it, what nobody got is counted
         session.failed(getattr(error, "written", 0) if isinstance(error, (SinkError, ReaderGone)) else 0)

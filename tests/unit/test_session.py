@@ -256,7 +256,7 @@ def test_the_first_loss_may_end_it(program: Program) -> None:
     sink = FailingSink(100, 0, RuntimeError())
     seen: list[int] = []
     with Session(program, runtime) as session:
-        ledger = run(session, sink, observe=lambda ledger: seen.append(ledger.all_lost), end_on_loss=True)
+        ledger = run(session, sink, observe=lambda session: seen.append(session.ledger.all_lost), end_on_loss=True)
     assert seen[:3] == [0, 0, 3]
     assert session.is_stopping
     assert ledger.is_balanced  # what was waiting still came

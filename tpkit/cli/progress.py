@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tpkit.ledger import Ledger
+    from tpkit.runtime.session import Session
 
 _AFTER = 0.5  # seconds until a run is long enough to say how far it is
 _EVERY = 0.1  # seconds between two looks of the line
@@ -44,9 +44,10 @@ class Rate:
         self._line = _Line(_EVERY)
         self._before = (time.monotonic(), 0)
 
-    def show(self, ledger: Ledger) -> None:
-        """The account by now."""
+    def show(self, session: Session) -> None:
+        """The session's account by now."""
         if self._line.is_due():
+            ledger = session.ledger
             now, (then, count) = time.monotonic(), self._before
             self._before = now, ledger.delivered
             rate = (ledger.delivered - count) / (now - then)
