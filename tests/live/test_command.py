@@ -191,10 +191,12 @@ def test_what_cannot_be_run(traced: RunTraced, tmp_path: Path) -> None:
 # ------------------------------------------------------------------- left alone
 
 
-# What a process has from those before it: descriptors, signals, limits, environment, folder, group.
+# What a process has from those before it: descriptors, signals, limits, environment, folder, group. The shell
+# itself reads of its signals, and not a child: it blocks all of them while it starts one. SigQ is its user's.
 ASK = (
     "for f in /proc/self/fd/*; do readlink $f; done | grep -v /proc/; cat /proc/self/limits; umask; pwd; "
-    "grep -E '^(Sig|Shd|Threads|NoNewPrivs|Seccomp:|CapEff|CapBnd|CapAmb)' /proc/$$/status; "
+    "while read -r name rest; do case $name in Sig[PBIC]*|Shd*|Threads*|NoNewPrivs*|Seccomp:|Cap[EBA]*) "
+    'echo "$name $rest";; esac; done </proc/$$/status; '
     "ps -o nice=,cls=,sid= -p $$; cat /proc/$$/oom_score_adj; env | sort"
 )
 
