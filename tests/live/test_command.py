@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -162,6 +163,15 @@ def test_its_status_is_ours(traced: RunTraced, script: str, status: int) -> None
     done = traced("/bin/sh", "-c", script, events=("unlinkat",))
     assert done.status == status, done.stderr
     assert b"none lost" in done.stderr
+
+
+def test_children_of_those_who_ignore_theirs(tmp_path: Path, syscalls: Tracefs) -> None:
+    """The kernel would throw away how they ended; some that start others hand that on."""
+    ignoring = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    ask = ["/bin/sh", "-c", "exit 7"]
+    trace = command("trace", "unlinkat,openat,read", "-o", str(tmp_path / "log"), "--", *ask)
+    done = subprocess.run([sys.executable, "-c", ignoring, *trace], capture_output=True, timeout=300, check=False)
+    assert done.returncode == 7, done.stderr
 
 
 def test_what_it_leaves_behind_is_not_waited_for(traced: RunTraced) -> None:

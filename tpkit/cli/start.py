@@ -19,6 +19,8 @@ def main() -> None:
     # KeyboardInterrupt wouldn't do: click makes "Aborted!" and status 1 of it.
     signal.signal(signal.SIGINT, end_interrupted)
     sys.unraisablehook = _end_all_the_same
+    # Whoever ignores it has the kernel throw away how children ended, and hands that on: execve(2), wait(2).
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _run()
 
 
