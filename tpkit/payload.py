@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 MOST_PIECES = 16  # of an IOVEC or a MSGHDR
+PIECE = 16  # bytes of struct iovec, on 64-bit machines
+MESSAGE = 56  # bytes of struct msghdr there
 MOST_NAME = 128  # bytes of a MSGHDR's address: struct sockaddr_storage
 
 
@@ -15,13 +17,11 @@ class PayloadKind(Enum):
     Four have addresses in them, and may have what those lead to behind them:
 
     - STRINGS: an array of addresses, which itself isn't part of the payload; the strings, each with its zero.
-    - IOVEC: the array (no more than MOST_PIECES), then the pieces' bytes, one behind the other, as far as there is
-      room; when the call returns no more than it read.
+    - IOVEC: the array (no more than MOST_PIECES), then the pieces' bytes, one behind the other, as many as a buffer's
+      would be; when the call returns no more than it read. A piece that can't be read is the last.
     - MSGHDR: the struct; if ``msg_name`` isn't NULL ``msg_namelen`` bytes of it, no more than MOST_NAME; then what an
       IOVEC has, of ``msg_iov``.
     - SIGSET_ARGUMENT: the struct, then the set.
-
-    The length is that of the array or the struct, whatever follows.
     """
 
     BUFFER = "bytes"
@@ -103,6 +103,9 @@ class PayloadKind(Enum):
     MSGHDRS = "messages[]"
 
 
+# Have pieces of memory behind them.
+PIECES = frozenset({PayloadKind.IOVEC, PayloadKind.MSGHDR})
+
 # Shown as they are; the other kinds' bytes have to be put into words.
 TEXTS = frozenset({PayloadKind.BUFFER, PayloadKind.STRING})
 
@@ -111,10 +114,11 @@ TEXTS = frozenset({PayloadKind.BUFFER, PayloadKind.STRING})
 class Payload:
     """The memory that an argument points to.
 
-    size: bytes at most; 0: as many as strings may have. size_argument: the position (0…5) of the argument that
-    holds the length, in units of ``unit`` bytes; size_is_pointer: that argument leads to an ``int`` with the length
-    (accept's), to be read when the call returns. sized_by_result: what the call returns is the length (read's), but
-    no more than size_argument says, if there is one. extra: bytes in front that the length doesn't count.
+    size: bytes at most; 0: as many as strings may have; of PIECES those in front of the pieces' bytes.
+    size_argument: the position (0…5) of the argument that holds the length, in units of ``unit`` bytes;
+    size_is_pointer: that argument leads to an ``int`` with the length (accept's), to be read when the call returns.
+    sized_by_result: what the call returns is the length (read's), but no more than size_argument says, if there is
+    one. extra: bytes in front that the length doesn't count.
     at_exit: the kernel fills it: read when the call returns; only if it succeeded (``ret >= 0``), unless in_out:
     then the program filled it as well, and it is worth reading after a failure.
     """

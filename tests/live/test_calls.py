@@ -123,6 +123,49 @@ def test_strings_of_execve(trace: StartTrace, caller: MakeCaller) -> None:
     assert re.match(r'"x+"\.\.\.', long[1])
 
 
+PIECES = """
+import socket
+one, other = socket.socketpair()
+one.sendmsg([b"hello, ", b"world"])
+other.recvmsg_into([bytearray(4), bytearray(100)])
+one.sendmsg([])
+one.sendmsg([bytes([65 + n]) for n in range(17)])
+os.writev(other.fileno(), [b"x" * 30, b"y" * 30])
+os.readv(one.fileno(), [bytearray(20), bytearray(8)])
+there = ctypes.create_string_buffer(b"there", 5)
+pieces = (ctypes.c_uint64 * 4)(ctypes.addressof(there), 5, 0x1000, 7)
+libc.writev(other.fileno(), pieces, 2)
+libc.writev(other.fileno(), 0x1000, 2)
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendmsg([b"to nobody"], [], 0, ("127.0.0.1", 9))
+"""
+
+
+@pytest.mark.parametrize("half", ["", "sys_enter_"])
+def test_pieces_of_memory(trace: StartTrace, caller: MakeCaller, half: str) -> None:
+    calling = caller(PIECES)
+    kinds = ("sendmsg", "recvmsg", "writev", "readv")
+    tracing = trace(*(f"syscalls:{half}{each}" for each in kinds), "-p", str(calling.pid))
+    calling.go()
+    assert tracing.process.wait(60) == 0
+    sent, received, nothing, many, long, read, faulty, nowhere, named = map(_without_addresses, calls_of(tracing))
+    assert 'msg_iov=[{iov_base="hello, ", iov_len=7}, {iov_base="world", iov_len=5}], msg_iovlen=2' in sent
+    assert "msg_iov=NULL, msg_iovlen=0" in nothing
+    assert '{iov_base="A", iov_len=1}, ' in many
+    assert '{iov_base="P", iov_len=1}, ...], msg_iovlen=17' in many
+    assert f'vec=[{{iov_base="{"x" * 30}", iov_len=30}}, {{iov_base="yy"..., iov_len=30}}]' in long
+    assert 'vec=[{iov_base="there", iov_len=5}, {iov_base=ADDRESS, iov_len=7}]' in faulty
+    assert "vec=ADDRESS, vlen=2" in nowhere
+    assert 'msg_name={sa_family=AF_INET, sin_port=htons(9), sin_addr=inet_addr("127.0.0.1")}' in named
+    assert 'msg_iov=[{iov_base="to nobody", iov_len=9}]' in named
+    if not half:  # an entry has only addresses of what is still to be filled
+        assert 'msg_iov=[{iov_base="hell", iov_len=4}, {iov_base="o, world", iov_len=100}]' in received
+        assert 'vec=[{iov_base="xxxxxxxxxxxxxxxxxxxx", iov_len=20}, {iov_base="xxxxxxxx", iov_len=8}]' in read
+
+
+def _without_addresses(text: str) -> str:
+    return re.sub(r"0x[0-9a-f]+", "ADDRESS", text)
+
+
 # ------------------------------------------------------------------- pairs
 
 

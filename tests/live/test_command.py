@@ -167,7 +167,7 @@ def test_its_status_is_ours(traced: RunTraced, script: str, status: int) -> None
 
 def test_children_of_those_who_ignore_theirs(tmp_path: Path, syscalls: Tracefs) -> None:
     """The kernel would throw away how they ended; some that start others hand that on."""
-    ignoring = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    ignoring = "import os, sys; from signal import *; signal(SIGCHLD, SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
     ask = ["/bin/sh", "-c", "exit 7"]
     trace = command("trace", "unlinkat,openat,read", "-o", str(tmp_path / "log"), "--", *ask)
     done = subprocess.run([sys.executable, "-c", ignoring, *trace], capture_output=True, timeout=300, check=False)

@@ -31,6 +31,11 @@ def wanted(catalog: Catalog) -> dict[str, Wanted]:
         "many events": usual(
             chosen("sys_enter_process_vm_* sys_enter_mount sys_enter_*sendm* sys_enter_move_* sched_process_exec"),
         ),
+        "pieces of memory": Wanted(
+            chosen("readv writev sendmsg recvmsg vmsplice process_vm_readv process_vm_writev sys_enter_sendmsg"),
+            string_size=4096,
+            buffer_size=4096,
+        ),
         "options": usual(
             chosen("openat read connect"),
             tids=(4242, 4243),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.matrix import (
+    check_all_calls,
     check_calls,
     check_clean_up,
     check_command,
@@ -60,6 +61,7 @@ CHECKS = (
     Check("drain", check_drain.drain),
     Check("verifier", check_programs.cross_section),
     Check("engine", check_engine.engine),
+    Check("all calls", check_all_calls.all_calls, seconds=900),
     Check("calls", check_calls.calls),
     Check("filters", check_filters.filters),
     Check("ledger", check_ledger.ledger),

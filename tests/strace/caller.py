@@ -92,9 +92,9 @@ def word(data: bytes, at: int) -> int:
     return int.from_bytes(data[at : at + 8], "little")
 
 
-def vector(data: bytes, size: int, most: int) -> bytes:
+def vector(data: bytes, count: int, most: int) -> bytes:
     """An array of pieces of memory, and behind it what they hold."""
-    data = data[:size]
+    data = data[: 16 * count]
     pieces = b"".join((known(word(data, at)) or b"")[: word(data, at + 8)] for at in range(0, len(data), 16))
     return data + pieces[:most]
 
@@ -102,7 +102,7 @@ def vector(data: bytes, size: int, most: int) -> bytes:
 def message(data: bytes, most: int) -> bytes:
     """A struct msghdr, the address in it, and its pieces of memory."""
     name = known(word(data, 0))
-    pieces = vector(known(word(data, 16)) or b"", word(data, 24) * 16, most)
+    pieces = vector(known(word(data, 16)) or b"", word(data, 24), most)
     return data[:56] + (b"" if name is None else name[: word(data, 8) & 0xFFFF_FFFF]) + pieces
 
 
@@ -124,7 +124,9 @@ def read(payload: dict[str, Any], arguments: list[int], result: int) -> list[Any
         return [signal_set(found).hex(), whole]
     if payload["kind"] in ("IOVEC", "MSGHDR"):
         most = result if payload["at_exit"] else 4096
-        return [(vector(found, whole, most) if payload["kind"] == "IOVEC" else message(found, most)).hex(), whole]
+        at = payload["size_argument"]
+        data = message(found, most) if at is None else vector(found, arguments[at], most)
+        return [data.hex(), len(data)]
     return [found[: min(whole, payload["size"] or 4096)].hex(), whole]
 
 

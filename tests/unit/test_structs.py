@@ -231,15 +231,18 @@ def test_what_is_cut_is_marked(kind: PayloadKind, data: bytes, whole: int, text:
 
 HEADER = pack("QIxxxxQQQQi4x", 0x9000, 16, 0x9100, 2, 0, 0, 0)
 PIECES = pack("QQQQ", 0x1000, 5, 0x2000, 4)
+TWO = {"vlen": 2}
 
 
 @pytest.mark.parametrize(
     ("kind", "data", "whole", "others", "text"),
     [
-        (K.IOVEC, PIECES + b"helloworl", 32, {}, '[{iov_base="hello", iov_len=5}, {iov_base="worl", iov_len=4}]'),
-        (K.IOVEC, PIECES + b"hellow", 32, {}, '[{iov_base="hello", iov_len=5}, {iov_base="w"..., iov_len=4}]'),
-        (K.IOVEC, PIECES + b"hel", 32, {}, '[{iov_base="hel"..., iov_len=5}, {iov_base=0x2000, iov_len=4}]'),
-        (K.IOVEC, PIECES + b"hel", 32, {"ret": 3}, '[{iov_base="hel", iov_len=5}, {iov_base="", iov_len=4}]'),
+        (K.IOVEC, PIECES + b"helloworl", 41, TWO, '[{iov_base="hello", iov_len=5}, {iov_base="worl", iov_len=4}]'),
+        (K.IOVEC, PIECES + b"hellow", 39, TWO, '[{iov_base="hello", iov_len=5}, {iov_base="w"..., iov_len=4}]'),
+        (K.IOVEC, PIECES + b"hel", 36, TWO, '[{iov_base="hel"..., iov_len=5}, {iov_base=0x2000, iov_len=4}]'),
+        (K.IOVEC, PIECES + b"hel", 35, TWO, '[{iov_base="hel", iov_len=5}, {iov_base="", iov_len=4}]'),
+        (K.IOVEC, PIECES + b"hel", 35, {"nr_segs": 2}, '[{iov_base="hel", iov_len=5}, {iov_base="", iov_len=4}]'),
+        (K.IOVEC, PIECES[:16] + b"hel", 20, {"liovcnt": 1}, '[{iov_base="hel"..., iov_len=5}]'),
         (K.SIGSET_ARGUMENT, pack("QQ", 0x1000, 8), 16, {}, "{sigmask=0x1000, sigsetsize=8}"),
         (K.SIGSET_ARGUMENT, pack("QQQ", 0x1000, 8, 1 << 16), 16, {}, "{sigmask=[CHLD], sigsetsize=8}"),
         (K.IOVEC, PIECES, 32, {}, "[{iov_base=0x1000, iov_len=5}, {iov_base=0x2000, iov_len=4}]"),
@@ -253,8 +256,25 @@ PIECES = pack("QQQQ", 0x1000, 5, 0x2000, 4)
         ),
         (
             K.MSGHDR,
+            HEADER + SOCKADDR_IN + PIECES,
+            105,
+            {},
+            '{msg_name={sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")}, msg_namelen=16, '
+            "msg_iov=[{iov_base=0x1000, iov_len=5}, {iov_base=0x2000, iov_len=4}], msg_iovlen=2, msg_controllen=0, "
+            "msg_flags=0}",
+        ),
+        (
+            K.MSGHDR,
+            HEADER + SOCKADDR_IN,
+            73,
+            {},
+            '{msg_name={sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")}, msg_namelen=16, '
+            "msg_iov=0x9100, msg_iovlen=2, msg_controllen=0, msg_flags=0}",
+        ),
+        (
+            K.MSGHDR,
             HEADER + SOCKADDR_IN + PIECES + b"hello",
-            56,
+            110,
             {},
             '{msg_name={sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")}, msg_namelen=16, '
             'msg_iov=[{iov_base="hello", iov_len=5}, {iov_base=0x2000, iov_len=4}], msg_iovlen=2, msg_controllen=0, '
@@ -376,7 +396,7 @@ def test_only_entries_of_known_machines_have_payloads() -> None:
     assert payload("write.buf", "pdp11") is None
 
 
-OTHERS = {"ret", "n", "op", "cmd", "option", "level", "optname", "clone_flags", "oflag"}
+OTHERS = {"ret", "n", "op", "cmd", "option", "level", "optname", "clone_flags", "oflag", "vlen", "nr_segs", "liovcnt"}
 
 
 @given(

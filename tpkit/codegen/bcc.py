@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, replace
 
 from tpkit.codegen.calls import CallText, call_text
@@ -17,14 +17,17 @@ from tpkit.codegen.tasks import NUMBER_PLACEHOLDER, Macro, Tasks, plan_tasks
 from tpkit.codegen.templates import render_template
 from tpkit.context import prototype
 from tpkit.model import EventFormat
-from tpkit.payload import PayloadKind
+from tpkit.payload import MESSAGE, MOST_NAME, MOST_PIECES, PIECE, PIECES, PayloadKind
 from tpkit.program import COUNTERS, Following, Hook, Maps, ProbeSpec, Program, task_numbers
-from tpkit.record import COMM_SIZE, CUT, HEADER, Column, Member, RecordLayout, align
+from tpkit.record import COMM_SIZE, CUT, HEADER, Member, RecordLayout, align
 
 CALLS_SIZE = 16384  # calls that haven't returned: as many as there are threads
 FOLLOWED_SIZE = 65536  # threads
 PART = 40  # functions that are compiled at a time
 STRINGS = 64  # of execve's arguments, at most
+_STRINGS = frozenset({PayloadKind.STRINGS})
+_MESSAGES = frozenset({PayloadKind.MSGHDR})
+_SIGNAL_SETS = frozenset({PayloadKind.SIGSET_ARGUMENT})
 NUMBER = "NUMBER"  # the macro for a record's number, in functions that several events share
 
 
@@ -217,20 +220,11 @@ class _Texts:
         return Hook(event.id, event.number, function, ((NUMBER_PLACEHOLDER, number),) if self.shared else ())
 
 
-def _strings_room(plans: Plans) -> int:
-    """How many bytes there are at most for the strings that an array of pointers leads to; 0 where there is none."""
-    columns = (column for layout in plans.layouts for column in layout.payloads)
-    return max((column.room for column in columns if _is_strings(column)), default=0)
-
-
-def _has(plans: Plans, kind: PayloadKind) -> bool:
-    """Whether any record has such a payload."""
-    payloads = (column.payload for layout in plans.layouts for column in layout.payloads)
-    return any(payload is not None and payload.kind is kind for payload in payloads)
-
-
-def _is_strings(column: Column) -> bool:
-    return column.payload is not None and column.payload.kind is PayloadKind.STRINGS
+def _room(layouts: Iterable[RecordLayout], kinds: Set[PayloadKind]) -> int:
+    """How much room the largest payload of some kinds has; 0 where there is none."""
+    columns = (column for layout in layouts for column in layout.payloads)
+    rooms = (column.room for column in columns if column.payload is not None and column.payload.kind in kinds)
+    return max(rooms, default=0)
 
 
 def _declared(context: ContextStruct) -> tuple[str, ...]:
@@ -239,7 +233,7 @@ def _declared(context: ContextStruct) -> tuple[str, ...]:
 
 def _source(whole: _Whole, part: _Part) -> str:
     plans, texts = whole.plans, whole.texts
-    strings_room = _strings_room(plans)
+    strings_room = _room(plans.layouts, _STRINGS)
     shared = [Macro(NUMBER, f"{NUMBER_PLACEHOLDER:#x}")] if texts.shared else []
     return render_template(
         "bcc/engine.c.j2",
@@ -249,8 +243,7 @@ def _source(whole: _Whole, part: _Part) -> str:
         header=[ContextMember(member.declaration, comment) for member, comment in HEADER],
         counters=COUNTERS,
         layouts=len(plans.layouts),
-        # The verifier doesn't know that the room behind the strings read so far, and what is left for others, add up.
-        scratch_size=max([*map(_scratch_size, plans.events), *map(_scratch_size, plans.calls)]) + strings_room,
+        scratch_size=_scratch_size(plans),
         call_size=max((_call_size(plan) for plan in plans.calls), default=0),
         calls_size=CALLS_SIZE,
         followed_size=FOLLOWED_SIZE,
@@ -263,7 +256,13 @@ def _source(whole: _Whole, part: _Part) -> str:
         records=[each for each in texts.records if each.name in part.records],
         has_payloads=any(layout.payloads for layout in plans.layouts),
         strings_room=strings_room,
-        has_signal_sets=_has(plans, PayloadKind.SIGSET_ARGUMENT),
+        pieces_room=_room(plans.layouts, PIECES),
+        has_messages=bool(_room(plans.layouts, _MESSAGES)),
+        most_pieces=MOST_PIECES,
+        piece=PIECE,
+        message=MESSAGE,
+        most_name=MOST_NAME,
+        has_signal_sets=bool(_room(plans.layouts, _SIGNAL_SETS)),
         strings=STRINGS,
         fault=FAULT,
         cut=f"{CUT:#x}",
@@ -274,7 +273,20 @@ def _source(whole: _Whole, part: _Part) -> str:
     )
 
 
-def _scratch_size(plan: ProbePlan | CallPlan) -> int:
+def _scratch_size(plans: Plans) -> int:
+    """What a record needs while it is made, and as much more as the verifier believes that it may need.
+
+    It doesn't know that the room behind what was read so far, and what is left for others, add up.
+    """
+    each: tuple[ProbePlan | CallPlan, ...] = (*plans.events, *plans.calls)
+    in_pieces = [_size(plan) for plan in each if _room([plan.layout], PIECES)]
+    return max(
+        max(map(_size, each)) + _room(plans.layouts, _STRINGS),
+        max(in_pieces, default=0) + 2 * _room(plans.layouts, PIECES),
+    )
+
+
+def _size(plan: ProbePlan | CallPlan) -> int:
     record = plan.layout.stride + tail_room(plan.layout.columns)
     return max(record, _call_size(plan)) if isinstance(plan, CallPlan) else record
 

@@ -12,7 +12,7 @@ from tpkit.codegen.names import safe_identifier, unique
 from tpkit.context import Access, accesses, is_syscall_number
 from tpkit.errors import FormatError
 from tpkit.model import EventFormat, Field, Location, SymbolTable
-from tpkit.payload import TEXTS, Payload, PayloadKind
+from tpkit.payload import PIECES, TEXTS, Payload, PayloadKind
 from tpkit.record import Capture, Column, Display, Member, Scalar
 from tpkit.syscall_words import argument_table
 from tpkit.widths import Width, argument_width, element_width, value_width
@@ -171,7 +171,7 @@ def _payload_capture(payload: Payload) -> Capture:
 def _kept(payload: Payload, sizes: Sizes) -> int:
     """How many bytes of a payload are kept at most."""
     if payload.size:
-        return payload.size
+        return payload.size + (sizes.buffer if payload.kind in PIECES else 0)
     limit = {PayloadKind.STRING: sizes.string, PayloadKind.STRINGS: min(sizes.string, MAX_STRINGS)}
     return payload.extra + limit.get(payload.kind, sizes.buffer)
 

@@ -9,7 +9,7 @@ from tpkit.codegen.names import safe_identifier, unique
 from tpkit.codegen.probes import ProbePlan, event_name
 from tpkit.errors import GenerateError
 from tpkit.model import EventFormat, TracepointId
-from tpkit.payload import PayloadKind
+from tpkit.payload import PIECES, Payload, PayloadKind
 from tpkit.program import Call, ProbeSpec
 from tpkit.record import Column, Member, RecordLayout, Scalar, align
 
@@ -59,8 +59,16 @@ def slot_of(column: Column) -> Member | None:
     if column.payload is not None and column.payload.at_exit:
         return None
     # Of execve's arguments nothing is left when it returns.
-    most = MAX_STRINGS if column.payload is not None and column.payload.kind is PayloadKind.STRINGS else CALL_STRING
-    return replace(column.text, length=min(column.room, most + 2))
+    return replace(column.text, length=min(column.room, _slot_most(column.payload) + 2))
+
+
+def _slot_most(payload: Payload | None) -> int:
+    """How many bytes of a payload are kept at most while its call lasts."""
+    if payload is None:
+        return CALL_STRING
+    if payload.kind in PIECES:
+        return payload.size + CALL_STRING
+    return MAX_STRINGS if payload.kind is PayloadKind.STRINGS else CALL_STRING
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tpkit.codegen.columns import Source
 from tpkit.codegen.reads import text_address
-from tpkit.payload import Payload, PayloadKind
+from tpkit.payload import PIECES, Payload, PayloadKind
 from tpkit.record import CUT, Capture, Column, Member
 
 FAULT = -14  # -EFAULT, as the string helpers say it
@@ -119,6 +119,9 @@ def memory_read(
     if payload.kind is PayloadKind.STRINGS:
         yield f"size = read_strings({target}, {room}, {value});"
         return
+    if payload.kind in PIECES:
+        yield f"size = {_pieces_read(payload, numbers, value, target, room - payload.size)};"
+        return
     if payload.kind is PayloadKind.SIGSET_ARGUMENT:
         yield f"size = read_signal_set({target}, {value});"
         return
@@ -135,6 +138,16 @@ def memory_read(
         f"\t\tsize = {FAULT};",
         "}",
     )
+
+
+def _pieces_read(payload: Payload, numbers: Numbers, value: str, target: str, most: int) -> str:
+    """most: bytes of all pieces together."""
+    # What a call has filled is as much as it says.
+    whole = f"(__u64){numbers.result}" if payload.at_exit and numbers.result is not None else "~0ULL"
+    if payload.kind is PayloadKind.MSGHDR:
+        return f"read_message({target}, {value}, {whole}, {most})"
+    assert payload.size_argument is not None  # an array's
+    return f"read_pieces({target}, 0, {value}, (__u64){numbers.argument(payload.size_argument)}, {whole}, {most})"
 
 
 def _length(payload: Payload, numbers: Numbers, room: int) -> str:
@@ -212,15 +225,16 @@ def _filled_by_kernel(column: Column, numbers: Numbers, value: str) -> Iterator[
 
 
 def _kept(column: Column, slot: Member, numbers: Numbers, value: str) -> Iterator[str]:
-    """What doesn't fit into the slot, or couldn't be read at the entry, is read again.
+    """What doesn't fit into a slot that has less room than the record, or couldn't be read, is read again.
 
     Where it can't be read any more, what the slot has of it is better than nothing.
     """
     assert column.size is not None
     size, fits = f"event->{column.size.name}", slot.size - (1 if is_string(column) else 2)
+    holds_all = slot.size >= column.room
     yield f"size = {size};"
     yield "known = size;"
-    yield f"if ({value} && (size < 0 || size > {fits})) {{"
+    yield f"if ({value} && {'size < 0' if holds_all else f'(size < 0 || size > {fits})'}) {{"
     if column.payload is None:
         yield f"\tsize = {string_read(column, TARGET, column.room, f'(const char *){value}')};"
     else:
@@ -233,7 +247,7 @@ def _kept(column: Column, slot: Member, numbers: Numbers, value: str) -> Iterato
         "if (known > 0) {",
         f"\tlength = known & {MOST:#x};",
         f"\t{_read('kernel', TARGET, fits, f'call->{slot.name}')};",
-        f"\tsize = known > {fits} ? length | {CUT:#x} : length;",
+        *([] if holds_all else [f"\tsize = known > {fits} ? length | {CUT:#x} : length;"]),
         "}",
         f"{size} = size;",
     )

@@ -12,7 +12,7 @@ from dataclasses import replace
 from enum import Enum
 
 from tpkit.model import Field, TracepointId
-from tpkit.payload import MOST_NAME, MOST_PIECES, Payload, PayloadKind
+from tpkit.payload import MESSAGE, MOST_NAME, MOST_PIECES, PIECE, Payload, PayloadKind
 from tpkit.syscall_words.layouts import OWN, STRUCTS
 
 _MACHINE = "x86_64"
@@ -177,8 +177,8 @@ _SIZES: Mapping[PayloadKind, int] = {
     _K.DIRENTS: 512,
     _K.OLD_DIRENTS: 512,
     _K.FILE_HANDLE: 8 + 128,  # MAX_HANDLE_SZ of include/linux/exportfs.h
-    _K.IOVEC: 16 * MOST_PIECES,
-    _K.MSGHDR: 56,
+    _K.IOVEC: PIECE * MOST_PIECES,
+    _K.MSGHDR: MESSAGE + MOST_NAME + PIECE * MOST_PIECES,
     _K.FCNTL: 32,  # a struct flock
     _K.IOCTL: 64,
     _K.SIGSET_ARGUMENT: 16 + 8,  # with the set
@@ -200,7 +200,7 @@ _SIZES: Mapping[PayloadKind, int] = {
     _K.SOCKET_OPTION: 64,
 }
 _MANY = 16  # structs of several
-_UNITS: Mapping[PayloadKind, int] = {_K.INTS: 4, _K.IOVEC: 16}
+_UNITS: Mapping[PayloadKind, int] = {_K.INTS: 4, _K.IOVEC: PIECE}
 _EXTRA: Mapping[PayloadKind, int] = {_K.MESSAGE: 8}  # struct msgbuf of msgop(2): a long before the text
 _FIXED: Mapping[str, int] = {
     "pipe.fildes": 8,
@@ -233,8 +233,7 @@ _NEEDED: Mapping[PayloadKind, str] = {
     _K.DESCRIPTOR_SET: "n",
     _K.FUTEX_TIMEOUT: "op",
     _K.FILE_HANDLE: "ret",
-    _K.IOVEC: "ret",
-    _K.MSGHDR: "ret",
+    _K.IOVEC: "vlen nr_segs liovcnt",  # each call has one of the three: the number of pieces
     _K.FCNTL: "cmd ret",
     _K.IOCTL: "cmd ret",
     _K.PRCTL: "option ret",

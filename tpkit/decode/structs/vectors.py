@@ -12,44 +12,50 @@ from tpkit.decode.structs import shapes, sockets
 from tpkit.decode.structs.given import Given
 from tpkit.decode.structs.members import unsigned
 from tpkit.decode.text import quote
-from tpkit.payload import MOST_NAME, MOST_PIECES
+from tpkit.payload import MESSAGE, MOST_NAME, MOST_PIECES, PIECE
+
+_COUNTS = ("vlen", "nr_segs", "liovcnt")  # how system calls call the number of pieces
 
 
 def vector(given: Given) -> str:
     """``[{iov_base="hello", iov_len=5}]``, or the pieces' addresses where there was no more."""
-    size = shapes.layout("iovec", given.machine)[0]
-    end = min(given.whole, MOST_PIECES * size)
+    counts = [given.others[name] for name in _COUNTS if name in given.others]
+    return _vector(given, counts[0] if counts else given.whole // PIECE)
+
+
+def _vector(given: Given, count: int) -> str:
+    end = min(count, MOST_PIECES) * PIECE
     pieces = given.data[end:]
     if not pieces:
-        return shapes.structs(given.first(given.whole), "iovec")
+        return shapes.structs(replace(given, data=given.data[:end], whole=count * PIECE), "iovec")
     words = []
-    is_all = len(pieces) == given.others.get("ret")
-    for at in range(0, end, size):
-        base, length = unsigned(given.data[at : at + size // 2]), unsigned(given.data[at + size // 2 : at + size])
+    for at in range(0, end, PIECE):
+        base, length = unsigned(given.data[at : at + PIECE // 2]), unsigned(given.data[at + PIECE // 2 : at + PIECE])
         piece, pieces = pieces[:length], pieces[length:]
-        words.append(f"{{iov_base={_piece(base, length, piece, is_all)}, iov_len={length}}}")
-    return f"[{', '.join(words + (['...'] if given.whole > end else []))}]"
+        words.append(f"{{iov_base={_piece(base, length, piece, given.is_cut)}, iov_len={length}}}")
+    return f"[{', '.join(words + (['...'] if count > MOST_PIECES else []))}]"
 
 
-def _piece(base: int, length: int, piece: bytes, is_all: bool) -> str:
-    """is_all: the call read no more than that, however much room there was."""
-    if not piece and length and not is_all:
+def _piece(base: int, length: int, piece: bytes, is_cut: bool) -> str:
+    """is_cut: there was more in the pieces; otherwise the call read no more, however much room there was."""
+    if not piece and length and is_cut:
         return pointer(base)
-    return quote(piece) + ("..." if len(piece) < length and not is_all else "")
+    return quote(piece) + ("..." if len(piece) < length and is_cut else "")
 
 
 def message(given: Given) -> str:
     """``{msg_name=NULL, msg_iov=[{iov_base="hello", iov_len=5}], …}``."""
-    size = shapes.layout("message", given.machine)[0]
-    if len(given.data) <= size:
+    if len(given.data) <= MESSAGE:
         return shapes.struct(given, "message")
-    header = replace(given, data=given.data[:size])
-    rest = given.data[size:]
+    header = replace(given, data=given.data[:MESSAGE])
+    rest = given.data[MESSAGE:]
     numbers = _numbers(header)
     named = min(numbers["msg_namelen"], MOST_NAME) if numbers["msg_name"] else 0
     name, rest = rest[:named], rest[named:]
-    whole = numbers["msg_iovlen"] * shapes.layout("iovec", given.machine)[0]
-    told = {"msg_iov": vector(replace(given, data=rest, whole=whole))}
+    told = {}
+    if rest or not numbers["msg_iovlen"]:
+        pieces = replace(given, data=rest, whole=given.whole - len(given.data) + len(rest))
+        told["msg_iov"] = _vector(pieces, numbers["msg_iovlen"])
     if name:
         told["msg_name"] = sockets.address(replace(given, data=name, whole=numbers["msg_namelen"]))
     words = [(word, *word.split("=", 1)) for word in shapes.parts(header, "message")]
