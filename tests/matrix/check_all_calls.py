@@ -7,9 +7,8 @@ from tests.matrix.results import Result
 from tpkit import BccRuntime, TpkitError, Tracefs
 from tpkit.catalog import Catalog
 from tpkit.discover import resolve_calls
+from tpkit.program import DEFAULT_BUFFER_SIZE, DEFAULT_STRING_SIZE
 from tpkit.program_store import ProgramStore, Wanted
-
-STRING_SIZE, BUFFER_SIZE = 4096, 32  # as trace has them
 
 
 def all_calls(_: Context) -> Result:
@@ -17,7 +16,7 @@ def all_calls(_: Context) -> Result:
     catalog = Catalog.of(Tracefs.find())
     chosen = resolve_calls(set(catalog.ids()), ["syscalls:*"])
     program = ProgramStore(catalog, None).program(
-        Wanted(chosen, follow=True, string_size=STRING_SIZE, buffer_size=BUFFER_SIZE)
+        Wanted(chosen, follow=True, string_size=DEFAULT_STRING_SIZE, buffer_size=DEFAULT_BUFFER_SIZE)
     )
     cell = f"{len(program.layouts)} calls, {len(program.hooks)} functions"
     try:

@@ -9,9 +9,8 @@ from tests.matrix.results import Result
 from tpkit import BccRuntime, TpkitError, Tracefs
 from tpkit.catalog import Catalog
 from tpkit.discover import Chosen, resolve_calls
+from tpkit.program import DEFAULT_BUFFER_SIZE, DEFAULT_STRING_SIZE
 from tpkit.program_store import ProgramStore, Wanted
-
-STRING_SIZE, BUFFER_SIZE = 4096, 32  # as trace has them
 
 
 def wanted(catalog: Catalog) -> dict[str, Wanted]:
@@ -20,7 +19,7 @@ def wanted(catalog: Catalog) -> dict[str, Wanted]:
     def chosen(names: str) -> Chosen:
         return resolve_calls(set(catalog.ids()), names.split())
 
-    usual = partial(Wanted, string_size=STRING_SIZE, buffer_size=BUFFER_SIZE)
+    usual = partial(Wanted, string_size=DEFAULT_STRING_SIZE, buffer_size=DEFAULT_BUFFER_SIZE)
     return {
         # Linux 5.10 refused these four once: a length was compared when a copy of it was on the stack already.
         "filters of strings": usual(

@@ -15,9 +15,9 @@ from typing import Any
 
 from tpkit.errors import CompileError
 from tpkit.kernel_tree import FOLDER as KERNEL_TREE
+from tpkit.runtime.bcc_flags import FLAGS
 from tpkit.runtime.bcc_package import import_bcc
 from tpkit.runtime.bytecode import Bytecode, Function, MapDefinition, with_maps
-from tpkit.runtime.compiler import compiler_flags
 from tpkit.runtime.diagnose import compile_failure
 from tpkit.runtime.stderr import captured_stderr
 from tpkit.runtime.system_calls import MapKind
@@ -40,7 +40,7 @@ def compile_module(bcc: Any, source: str) -> Any:
     """BCC's module object for a program; nothing is loaded yet, but its maps are there. Raises ProbeError."""
     with _private_build(), captured_stderr() as words:
         try:
-            return bcc.BPF(text=source.encode(), cflags=compiler_flags())
+            return bcc.BPF(text=source.encode(), cflags=list(FLAGS))
         except Exception as error:  # BCC raises nothing more exact
             raise compile_failure(words() or str(error)) from None
 

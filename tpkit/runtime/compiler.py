@@ -6,7 +6,6 @@ source is the very same, and everything that makes bytecode of it.
 
 from __future__ import annotations
 
-import mmap
 import os
 import threading
 from binascii import crc32
@@ -17,6 +16,7 @@ from pathlib import Path
 from tpkit.cache_folder import CacheFolder, Unusable
 from tpkit.errors import CompileError
 from tpkit.kernel_tree import headers
+from tpkit.runtime.bcc_flags import FLAGS
 from tpkit.runtime.bytecode import Bytecode
 from tpkit.version import __version__
 
@@ -151,7 +151,7 @@ def _key(source: str) -> str:
 @cache
 def _state() -> str:
     """All that decides what a source becomes, besides itself: the compiler's files, the headers, tpkit."""
-    parts = [__version__, *compiler_flags(), os.uname().machine]
+    parts = [__version__, *FLAGS, os.uname().machine]
     parts += [f"{name}:{text}" for name, text in sorted(headers().items())]
     for path in sorted(_compiler_files()):
         status = path.stat()
@@ -169,9 +169,3 @@ def _compiler_files() -> Iterator[Path]:
                 if real not in seen and real.is_file():
                     seen.add(real)
                     yield real
-
-
-def compiler_flags() -> list[str]:
-    """What clang is told besides the source."""
-    # -nostdinc: never a header of this machine's, which may be another kernel's.
-    return ["-nostdinc", f"-DTPKIT_PAGE_SIZE={mmap.PAGESIZE}"]
