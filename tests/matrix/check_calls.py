@@ -29,25 +29,26 @@ other.start()
 time.sleep(float(sys.argv[1]))
 for name in sys.argv[2:]:
     libc.unlinkat(-100, os.fsencode(name), 0)
+libc.execve(b"/nonexistent/program", (ctypes.c_char_p * 4)(b"a", b"", b"b c", None), None)
 signal.pthread_kill(other.ident, signal.SIGUSR2)
 other.join()
 """
 
 
 def calls(_: Context) -> Result:
-    """Files that are there, that aren't, and one with too long a name; a call that had begun before."""
+    """Files that are there, that aren't, and one with too long a name; strings; a call that had begun before."""
     with tempfile.TemporaryDirectory() as path:
         folder = Path(path)
         known = _prepare(folder)
         with (
             worker(_WORKER, str(PAUSE), *known) as child,
-            trace(folder, "unlinkat", "rt_sigtimedwait", "-p", str(child.process.pid)) as tracing,
+            trace(folder, "unlinkat", "execve", "rt_sigtimedwait", "-p", str(child.process.pid)) as tracing,
         ):
             child.go(signal.SIGUSR1)
             child.wait()
             tracing.wait()
-        trouble = [*tracing.trouble(), *_unlinked(tracing, known), *_waited(tracing)]
-        made = len(known) + 2
+        trouble = [*tracing.trouble(), *_unlinked(tracing, known), *_executed(tracing), *_waited(tracing)]
+        made = len(known) + 3
         return Result.of(not trouble, f"{len(tracing.events())}+1/{made}", *trouble)
 
 
@@ -80,6 +81,12 @@ def _unlinked(tracing: Trace, known: dict[str, int]) -> list[str]:
         *_durations(events),
         *_differences(tracing, "unlinkat", account),
     ]
+
+
+def _executed(tracing: Trace) -> list[str]:
+    """An array of strings, of which one is empty: older kernels say that nothing was read."""
+    argv = [each["args_text"]["argv"] for each in tracing.events("execve")]
+    return [] if argv == ['["a", "", "b c"]'] else [f"execve: {argv}"]
 
 
 def _waited(tracing: Trace) -> list[str]:

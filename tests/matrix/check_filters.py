@@ -74,8 +74,8 @@ FILTERS = (
     Filter(
         "sys_enter_mkdirat",
         "pathname",
-        f'pathname ~ "{NOWHERE}/*/f?o*.c"',
-        lambda call: re.fullmatch(f"{NOWHERE}/.*/f.o.*[.]c", call.path) is not None,
+        f'pathname ~ "{NOWHERE}/*/f?o*.c" || pathname == ""',
+        lambda call: not call.path or re.fullmatch(f"{NOWHERE}/.*/f.o.*[.]c", call.path) is not None,
     ),
     Filter("unlinkat", "pathname", "ret < 0 && ret != -ENOENT", lambda call: call.result not in (0, -errno.ENOENT)),
 )
@@ -106,6 +106,7 @@ def _prepare(folder: Path) -> list[Call]:
     return [
         *(Call("linkat", dfd, f"{NOWHERE}/{dfd}/{flag}", flag) for flag in flags for dfd in (AT_FDCWD, -1)),
         *(Call("mkdirat", AT_FDCWD, f"{NOWHERE}/{name}") for name in names),
+        Call("mkdirat", AT_FDCWD, ""),
         Call("unlinkat", AT_FDCWD, f"{folder}/there", 0, 0),
         Call("unlinkat", AT_FDCWD, f"{folder}/missing"),
         Call("unlinkat", AT_FDCWD, str(folder), 0, -errno.EISDIR),

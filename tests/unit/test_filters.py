@@ -272,6 +272,7 @@ static inline int sys_enter_unlinkat_is_wanted(struct sys_enter_unlinkat_context
 		return 0;
 	pathname_text->length = bpf_probe_read_user_str(pathname_text->bytes,
 			sizeof(pathname_text->bytes), (const char *)pathname);
+	pathname_text->length += !pathname_text->length;
 	return pathname_is_like(pathname_text);
 }
 """

@@ -110,7 +110,9 @@ class CallReads:
 
 
 def _read(name: str, helper: str, size: str, address: str) -> tuple[str, ...]:
-    return f"{name}->length = bpf_probe_read_{helper}_str({name}->bytes,", f"\t\t{size}, {address});"
+    read = f"{name}->length = bpf_probe_read_{helper}_str({name}->bytes,", f"\t\t{size}, {address});"
+    # Older kernels don't count the zero of an empty one: strncpy_from_user_nofault() of mm/maccess.c.
+    return (*read, f"{name}->length += !{name}->length;") if helper == "user" else read
 
 
 def _comm(name: str) -> tuple[str, ...]:

@@ -192,6 +192,7 @@ static inline int unlinkat_is_wanted(struct unlinkat_call *call)
 	} else {
 		pathname_text->length = bpf_probe_read_user_str(pathname_text->bytes,
 				sizeof(pathname_text->bytes), (const char *)pathname);
+		pathname_text->length += !pathname_text->length;
 	}
 	return pathname_is_like(pathname_text);
 }
