@@ -53,6 +53,14 @@ def command(*arguments: str | bytes) -> Sequence[str | bytes]:
     return [sys.executable, "-m", "tpkit", *arguments]
 
 
+def is_running(pid: int) -> bool:
+    """Whether a process hasn't ended: whoever inherits orphans may never wait for them, and so they stay in /proc."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the person who runs the tests changes what they see."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import command
+from tests.conftest import command, is_running
 from tests.live.conftest import Trace, nothing_is_left
 from tpkit import Tracefs
 
@@ -307,14 +307,6 @@ def test_a_command_that_we_leave_behind_is_ended(trace: StartTrace) -> None:
     while any(is_running(child) for child in children):
         assert time.monotonic() < end
         time.sleep(0.01)
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process hasn't ended; whoever is to wait for an orphan may take its time."""
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def children_of(pid: int) -> list[int]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import FIXTURES
+from tests.conftest import FIXTURES, is_running
 from tests.matrix import __main__ as matrix
 from tests.matrix import (
     check_drain,
@@ -48,13 +48,6 @@ TITLES = ("list", "left over")
 
 def row(**results: Result) -> Report:
     return Report("7.2", "7.2.13", BOOTED, {name.replace("_", " "): each for name, each in results.items()}, 61.4)
-
-
-def has_not_ended(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return False
 
 
 class TestKernels:
@@ -236,7 +229,7 @@ class TestGuest:
 
         pid = self.run(tmp_path, leave).results["leave"].cell
         end = time.monotonic() + 10
-        while has_not_ended(int(pid)):
+        while is_running(int(pid)):
             assert time.monotonic() < end
             time.sleep(0.01)
 
@@ -429,7 +422,7 @@ class TestEnding:
         process.send_signal(number)
         assert process.wait(30) == 128 + number
         assert time.monotonic() - started < 10
-        assert not any(map(has_not_ended, pids))
+        assert not any(map(is_running, pids))
         assert self.words(tmp_path).count("asked") == 2
         assert self.log(tmp_path / "three") == ""
 
@@ -438,7 +431,7 @@ class TestEnding:
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 128 + signal.SIGTERM
-        assert not any(map(has_not_ended, pids))
+        assert not any(map(is_running, pids))
 
     def test_one_that_will_not_listen(self) -> None:
         deaf = subprocess.Popen(["/bin/sh", "-c", "trap '' TERM; echo; exec sleep 60"], stdout=subprocess.PIPE)
@@ -461,7 +454,7 @@ class TestCommands:
         assert run_within(["/bin/sh", "-c", "sleep 60 & echo $!; wait"], tmp_path / "log", 0.3) is None
         assert time.monotonic() - started < 10
         child = int((tmp_path / "log").read_text())
-        while has_not_ended(child):
+        while is_running(child):
             assert time.monotonic() - started < 10
             time.sleep(0.01)
 
