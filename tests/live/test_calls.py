@@ -150,6 +150,7 @@ def test_pieces_of_memory(trace: StartTrace, caller: MakeCaller, half: str) -> N
     sent, received, nothing, many, long, read, faulty, nowhere, named = map(_without_addresses, calls_of(tracing))
     assert 'msg_iov=[{iov_base="hello, ", iov_len=7}, {iov_base="world", iov_len=5}], msg_iovlen=2' in sent
     assert "msg_iov=NULL, msg_iovlen=0" in nothing
+    assert b"1 strings or buffers unreadable, 3 cut" in tracing.stderr.read_bytes()
     assert '{iov_base="A", iov_len=1}, ' in many
     assert '{iov_base="P", iov_len=1}, ...], msg_iovlen=17' in many
     assert f'vec=[{{iov_base="{"x" * 30}", iov_len=30}}, {{iov_base="yy"..., iov_len=30}}]' in long

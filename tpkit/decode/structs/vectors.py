@@ -53,7 +53,7 @@ def message(given: Given) -> str:
     named = min(numbers["msg_namelen"], MOST_NAME) if numbers["msg_name"] else 0
     name, rest = rest[:named], rest[named:]
     told = {}
-    if rest or not numbers["msg_iovlen"]:
+    if rest:
         pieces = replace(given, data=rest, whole=given.whole - len(given.data) + len(rest))
         told["msg_iov"] = _vector(pieces, numbers["msg_iovlen"])
     if name:
