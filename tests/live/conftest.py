@@ -176,7 +176,7 @@ Objects = set[tuple[str, int]]
 
 
 # As the kernel knows them, 15 bytes at most. The last two are of generated scripts.
-MAPS = {"events", "counters", "session", "scratch", "pieces", "calls", "followed", "cgroup", "filter_texts", "lost", "filtered"}
+MAPS = frozenset("events counters session scratch pieces calls followed cgroup filter_texts lost filtered".split())
 
 
 def ours_in_the_kernel() -> Objects:
