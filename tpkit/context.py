@@ -74,7 +74,7 @@ def prototype(event: EventFormat) -> str:
 
 def is_syscall_number(event: EventFormat, field: Field) -> bool:
     """Whether the field is the number of the system call, which the event's name says already."""
-    return event.id.syscall is not None and field.name in _NUMBER_NAMES and field == event.fields[0]
+    return field.name in _NUMBER_NAMES and event.id.syscall is not None and field == event.fields[0]
 
 
 def _argument_fields(event: EventFormat) -> tuple[Field, ...]:

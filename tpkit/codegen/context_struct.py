@@ -58,8 +58,9 @@ def left_out_members(event: EventFormat) -> tuple[ContextMember, ...]:
 def _placed(event: EventFormat, taken: set[str]) -> Iterator[tuple[int, Member, str]]:
     """Members by offset, none overlapping, each aligned to its own size."""
     end = HEADER
-    arguments = sorted((a for a in accesses(event) if a.argument is not None), key=lambda a: a.field.offset)
-    for access in sorted(accesses(event), key=lambda a: a.field.offset):
+    by_offset = sorted(accesses(event), key=lambda a: a.field.offset)
+    arguments = [access for access in by_offset if access.argument is not None]
+    for access in by_offset:
         field = access.field
         if access.argument == 0:
             yield _argument_array(event, arguments)

@@ -163,7 +163,7 @@ def _sources(
             remedy="trace other events; list -v shows what this one has",
         )
     fitting = (_within(source, most) for source in sources)
-    return tuple(map(_numbered, fitting)) if len(spec.ids) > FEW else tuple(fitting)
+    return tuple(map(_numbered, fitting)) if len(spec.events) + len(spec.calls) > FEW else tuple(fitting)
 
 
 def _within(source: Source, most: int) -> Source:
