@@ -141,6 +141,10 @@ class ProbeSpec:
 # Placeholders, and the numbers that they stand for.
 Constants = tuple[tuple[int, int], ...]
 
+# Calls of functions that no kernel has: of them the loader makes calls of kernel functions, or nothing. Between the
+# two of them a program is alone on its CPU.
+BEGIN_ALONE, END_ALONE = 0x7E57_9001, 0x7E57_9002
+
 FIRST_PLACEHOLDER = 0x7E57_A000  # above any pid, and no number that a program has any use for
 
 

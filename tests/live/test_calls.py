@@ -385,8 +385,11 @@ def test_events_of_all_shapes_come_by_time(trace: StartTrace) -> None:
     others = ("sched:sched_process_fork", "sched:sched_process_exec", "task:task_rename")
     tracing = trace(*events, *others, "-f", "json", "--", "/usr/bin/python3", "-S", "-c", PRELUDE + script)
     assert tracing.process.wait(60) == 0
-    assert tracing.ledger()["lost"] == {}
-    found = tracing.events()
+    ledger, found = tracing.ledger(), tracing.events()
+    # Linux 7.2 doesn't run a probe while another thread has been taken off its CPU in the midst of it, and says so.
+    missed = ledger["missed"]
+    assert ledger["balanced"]
+    assert missed or ledger["lost"] == {}
     ends = [each["ktime_ns"] + (each.get("duration_ns") or 0) for each in found]
     assert ends == sorted(ends)
     kinds = {each["event"] for each in found}
@@ -394,5 +397,10 @@ def test_events_of_all_shapes_come_by_time(trace: StartTrace) -> None:
     assert {"sched:sched_process_fork", "sched:sched_process_exec", "syscalls:exit_group"} <= kinds
     for thread in range(4):
         mine = [each for each in found if each["args"].get("pathname", "").startswith(f"/nonexistent/{thread}/")]
-        assert [each["event"].rpartition(":")[2] for each in mine] == ["sys_enter_unlinkat", "unlinkat"] * 300
         assert len({each["tid"] for each in mine}) == 1
+        for kind in ("sys_enter_unlinkat", "unlinkat"):
+            names = [each["args"]["pathname"] for each in mine if each["event"].endswith(f":{kind}")]
+            assert names == sorted(set(names), key=lambda name: int(name.rpartition("/")[2]))
+            assert 300 - missed <= len(names) <= 300
+        if not missed:
+            assert [each["event"].rpartition(":")[2] for each in mine] == ["sys_enter_unlinkat", "unlinkat"] * 300

@@ -254,6 +254,19 @@ def test_named_type(btf: Btf, name: str, expected: BtfType | None) -> None:
     assert btf.named_type(name) == expected
 
 
+@pytest.mark.parametrize("linkage", [0, 1])
+def test_function_id(linkage: int) -> None:
+    make = Maker()
+    integer = make.integer("bpf_lock", 4)  # a type may have a function's name
+    prototype = make.function(integer, ("bpf_unlock", integer))
+    make.add(Kind.FUNC, "other", prototype, vlen=linkage)
+    wanted = make.add(Kind.FUNC, "bpf_lock", prototype, vlen=linkage)
+    btf = make.btf()
+    assert btf.function_id("bpf_lock") == wanted
+    assert btf.function_id("bpf_unlock") is None
+    assert btf.function_id("nothing") is None
+
+
 def test_type_names() -> None:
     make = Maker()
     integer, page = make.integer("int", 4, signed=True), make.struct("page", 64)
@@ -565,6 +578,7 @@ def test_running_kernel() -> None:
         assert entry.size >= 8
         assert each.named_type("pid_t") == BtfType(Kind.INT, 4, signed=True)
         assert each.enum_value("PERF_TYPE_HARDWARE") == 0
+        assert each.type_name(each.function_id("trace_call_bpf") or 0).startswith("unsigned int (struct trace_")
     raw = btf.raw_event_structs()
     assert len(raw) > 100
     assert all(each.members[0].name == "ent" for each in raw)

@@ -17,6 +17,7 @@ from tpkit.runtime.bytecode import (
     Function,
     MapDefinition,
     check_constants,
+    with_calls,
     with_constants,
     with_maps,
 )
@@ -72,6 +73,19 @@ def test_placeholders_are_replaced_where_a_register_is_set() -> None:
     changed = with_constants(code, {0x7E57A000: 1234, 0x7E57A001: 5678})
     assert changed == move(1234) + load_number(0x7E57A000) + move(5) + move(5678) + EXIT
     assert with_constants(code, {}) == code
+
+
+def call(function: int, source: int = 0) -> bytes:
+    return struct.pack("=BBhi", 0x85, source << 4, 0, function)
+
+
+def test_functions_that_no_kernel_has_are_replaced() -> None:
+    code = call(14) + call(0x7E579001) + move(0x7E579001) + call(0x7E579001, 1) + call(0x7E579002) + EXIT
+    known = with_calls(code, {0x7E579001: 70001, 0x7E579002: 70002})
+    assert known == call(14) + call(70001, 2) + move(0x7E579001) + call(0x7E579001, 1) + call(70002, 2) + EXIT
+    none = with_calls(code, {0x7E579001: None, 0x7E579002: None})
+    nothing = struct.pack("=BBhi", 0xB7, 0, 0, 0)  # r0 = 0
+    assert none == call(14) + nothing + move(0x7E579001) + call(0x7E579001, 1) + nothing + EXIT
 
 
 @pytest.mark.parametrize("pid", [1, 1 << 22, (1 << 31) - 1])

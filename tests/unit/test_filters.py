@@ -279,7 +279,7 @@ static inline int sys_enter_unlinkat_is_wanted(struct sys_enter_unlinkat_context
 CALL = """
 	if (!sys_enter_unlinkat_is_wanted(ctx)) {
 		counts->filtered++;
-		return 0;
+		goto end;
 	}
 	counts->matched++;
 """

@@ -220,7 +220,7 @@ class Blob:
         if record.body + layout.once + layout.each * record.vlen > len(self.words):
             return False
         if not layout.each:
-            return record.vlen == 0
+            return record.vlen == 0 or record.kind == Kind.FUNC  # which has its linkage there
         if not record.vlen:
             return record.value == 0 or record.kind in (Kind.ENUM, Kind.ENUM64)
         return self.words[record.body] < self.string_end

@@ -7,7 +7,7 @@ it. The walk goes as far as it is asked to and keeps what it has seen: 10 to 20 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from itertools import repeat
 
 from tpkit.btf.blob import RECORD_WORDS, Blob
@@ -29,6 +29,13 @@ class TypeIndex:
         if number >= len(self._starts):
             self._walk(number + 1 - len(self._starts))
         return self._starts[number] if number < len(self._starts) else None
+
+    def number(self, start: int) -> int | None:
+        """Which record starts at a position, from 0; None where none does. Raises BtfError."""
+        while self._next <= start and not self._is_complete():
+            self._walk(_CHUNK)
+        at = bisect_left(self._starts, start)
+        return at if at < len(self._starts) and self._starts[at] == start else None
 
     def count(self) -> int:
         """The number of all types. Raises BtfError."""

@@ -145,6 +145,14 @@ class Btf:
                     return _value(self._blob.record(start), tuple(words[at : at + width]))
         return self.base.enum_value(name) if self.base else None
 
+    def function_id(self, name: str) -> int | None:
+        """The type id of a kernel function, by which programs call it; None where there is none. Raises BtfError."""
+        for record in self._blob.records_named(name, (Kind.FUNC,)):
+            number = self._index.number(record.at)
+            if number is not None:
+                return number + 1  # 0 is void
+        return None
+
     # ------------------------------------------------------------------------------------- types
 
     @property

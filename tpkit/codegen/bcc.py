@@ -18,7 +18,7 @@ from tpkit.codegen.templates import render_template
 from tpkit.context import prototype
 from tpkit.model import EventFormat
 from tpkit.payload import MESSAGE, MOST_NAME, MOST_PIECES, PIECE, PIECES, PayloadKind
-from tpkit.program import COUNTERS, Following, Hook, Maps, ProbeSpec, Program, task_numbers
+from tpkit.program import BEGIN_ALONE, COUNTERS, END_ALONE, Following, Hook, Maps, ProbeSpec, Program, task_numbers
 from tpkit.record import COMM_SIZE, CUT, HEADER, Member, RecordLayout, align
 
 CALLS_SIZE = 16384  # calls that haven't returned: as many as there are threads
@@ -240,6 +240,8 @@ def _source(whole: _Whole, part: _Part) -> str:
         titles=[str(event) for event in whole.spec.ids],
         tasks=whole.tasks,
         constants=[*whole.tasks.macros, *shared],
+        begin_alone=BEGIN_ALONE,
+        end_alone=END_ALONE,
         header=[ContextMember(member.declaration, comment) for member, comment in HEADER],
         counters=COUNTERS,
         layouts=len(plans.layouts),

@@ -21,6 +21,8 @@ _INSTRUCTION = struct.Struct("=BBhi")
 _LOAD_64 = 0x18  # BPF_LD | BPF_IMM | BPF_DW
 _PSEUDO_MAP_FD = 1
 _MOVE = 0xB7  # BPF_ALU64 | BPF_MOV | BPF_K
+_CALL = 0x85  # BPF_JMP | BPF_CALL
+_PSEUDO_KFUNC_CALL = 2
 _MAX_INSTRUCTIONS = 1_000_000  # BPF_COMPLEXITY_LIMIT_INSNS
 _MAX_NUMBER = (1 << 32) - 1
 
@@ -135,6 +137,21 @@ def with_constants(code: bytes, constants: Mapping[int, int]) -> bytes:
         opcode, _, _, immediate = _INSTRUCTION.unpack_from(code, place)
         if opcode == _MOVE and immediate in constants:
             struct.pack_into("=i", changed, place + 4, constants[immediate])
+    return bytes(changed)
+
+
+def with_calls(code: bytes, functions: Mapping[int, int | None]) -> bytes:
+    """The instructions with calls of kernel functions, by their BTF ids, in the place of their placeholders.
+
+    Where there is no such function nothing is called, and 0 returned.
+    """
+    changed = bytearray(code)
+    for place in range(0, len(code), 8):
+        opcode, registers, _, immediate = _INSTRUCTION.unpack_from(code, place)
+        if opcode == _CALL and not registers and immediate in functions:
+            function = functions[immediate]
+            called = (_MOVE, 0, 0, 0) if function is None else (_CALL, _PSEUDO_KFUNC_CALL << 4, 0, function)
+            _INSTRUCTION.pack_into(changed, place, *called)
     return bytes(changed)
 
 

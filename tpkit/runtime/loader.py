@@ -11,7 +11,16 @@ from contextlib import suppress
 from tpkit.errors import AttachError, ProbeError
 from tpkit.program import COUNTERS, Hook, Program
 from tpkit.runtime import system_calls
-from tpkit.runtime.bytecode import Bytecode, Function, MapDefinition, check_constants, with_constants, with_maps
+from tpkit.runtime.alone import alone_functions
+from tpkit.runtime.bytecode import (
+    Bytecode,
+    Function,
+    MapDefinition,
+    check_constants,
+    with_calls,
+    with_constants,
+    with_maps,
+)
 from tpkit.runtime.diagnose import attach_failure, load_failure, map_failure
 from tpkit.runtime.system_calls import MapKind
 
@@ -62,7 +71,8 @@ class Loaded:
 
     def _load(self, functions: tuple[Function, ...], program: Program) -> None:
         descriptors = dict(enumerate(self.maps.values()))
-        codes = {each.name: with_maps(each.code, descriptors) for each in functions}
+        alone = alone_functions()
+        codes = {each.name: with_calls(with_maps(each.code, descriptors), alone) for each in functions}
         for number, hook in enumerate(program.hooks):
             code = with_constants(codes[hook.function], dict((*program.constants, *hook.constants)))
             self.programs[number] = _load(hook, code)

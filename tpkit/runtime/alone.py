@@ -1,0 +1,29 @@
+"""How a program gets its CPU for itself, where it hasn't anyway.
+
+Programs put records together, and count, in maps of which each CPU has its own part. That is safe as long as no other
+program interrupts them there. trace_call_bpf() of kernel/trace/bpf_trace.c sees to that: it runs none while its CPU is
+in one, which is what ``misses`` counts. Newer kernels (7.2, not yet 6.18) run those on system calls in their function
+trace_call_bpf_faultable(): it may be preempted, and then refuses to run the same program on that CPU, but no other one.
+There our programs switch interrupts off for the time, with kernel functions that are found by way of BTF.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from tpkit.btf import load_kernel_btf
+from tpkit.program import BEGIN_ALONE, END_ALONE
+
+PREEMPTIBLE = "trace_call_bpf_faultable"
+OFF, ON = "bpf_local_irq_save", "bpf_local_irq_restore"  # since Linux 6.14
+
+
+@cache
+def alone_functions() -> Mapping[int, int | None]:
+    """The BTF ids of what the two placeholders stand for; None where they aren't needed, or there are none."""
+    btf = load_kernel_btf()
+    if btf is None or btf.function_id(PREEMPTIBLE) is None:
+        return {BEGIN_ALONE: None, END_ALONE: None}
+    off, on = btf.function_id(OFF), btf.function_id(ON)
+    return {BEGIN_ALONE: off, END_ALONE: on} if off and on else {BEGIN_ALONE: None, END_ALONE: None}
