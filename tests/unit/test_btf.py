@@ -23,6 +23,7 @@ from tpkit.btf import (
 )
 from tpkit.btf import load as load_module
 from tpkit.model import CType, EventFormat, Field, Location, TracepointId
+from tpkit.runtime.alone import alone_functions
 
 KERNEL_BTF = Path("/sys/kernel/btf/vmlinux")
 
@@ -265,6 +266,25 @@ def test_function_id(linkage: int) -> None:
     assert btf.function_id("bpf_lock") == wanted
     assert btf.function_id("bpf_unlock") is None
     assert btf.function_id("nothing") is None
+
+
+@pytest.mark.parametrize("left_out", ["", "trace_call_bpf_faultable", "bpf_local_irq_save", "bpf_local_irq_restore"])
+def test_functions_to_be_alone(tmp_path: Path, left_out: str) -> None:
+    make = Maker()
+    prototype = make.function(make.integer("int", 4))
+    names = ("trace_call_bpf_faultable", "bpf_local_irq_save", "bpf_local_irq_restore")
+    ids = [make.add(Kind.FUNC, name, prototype) for name in names if name != left_out]
+    (tmp_path / "vmlinux").write_bytes(make.blob())
+    expected = (None, None) if left_out else tuple(ids[1:])
+    assert tuple(alone_functions(tmp_path).values()) == expected
+
+
+def test_nothing_to_be_alone_with(tmp_path: Path) -> None:
+    assert set(alone_functions(tmp_path).values()) == {None}
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "vmlinux").write_bytes(b"no BTF")
+    assert set(alone_functions(broken).values()) == {None}
 
 
 def test_type_names() -> None:

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
-from tpkit.btf import load_kernel_btf
+from tpkit.btf import BtfError, load_kernel_btf
+from tpkit.btf.load import KERNEL_BTF
 from tpkit.program import BEGIN_ALONE, END_ALONE
 
 PREEMPTIBLE = "trace_call_bpf_faultable"
@@ -20,10 +22,18 @@ OFF, ON = "bpf_local_irq_save", "bpf_local_irq_restore"  # since Linux 6.14
 
 
 @cache
-def alone_functions() -> Mapping[int, int | None]:
+def alone_functions(folder: Path = KERNEL_BTF) -> Mapping[int, int | None]:
     """The BTF ids of what the two placeholders stand for; None where they aren't needed, or there are none."""
-    btf = load_kernel_btf()
+    try:
+        off, on = _ids(folder)
+    except BtfError:  # as if there were none: tracing doesn't depend on it
+        off, on = None, None
+    return {BEGIN_ALONE: off, END_ALONE: on}
+
+
+def _ids(folder: Path) -> tuple[int | None, int | None]:
+    btf = load_kernel_btf(folder=folder)
     if btf is None or btf.function_id(PREEMPTIBLE) is None:
-        return {BEGIN_ALONE: None, END_ALONE: None}
+        return None, None
     off, on = btf.function_id(OFF), btf.function_id(ON)
-    return {BEGIN_ALONE: off, END_ALONE: on} if off and on else {BEGIN_ALONE: None, END_ALONE: None}
+    return (off, on) if off and on else (None, None)
