@@ -23,7 +23,7 @@ from tpkit.btf import (
 )
 from tpkit.btf import load as load_module
 from tpkit.model import CType, EventFormat, Field, Location, TracepointId
-from tpkit.runtime.alone import alone_functions
+from tpkit.runtime.alone import alone_functions, may_be_interrupted
 
 KERNEL_BTF = Path("/sys/kernel/btf/vmlinux")
 
@@ -277,6 +277,25 @@ def test_functions_to_be_alone(tmp_path: Path, left_out: str) -> None:
     (tmp_path / "vmlinux").write_bytes(make.blob())
     expected = (None, None) if left_out else tuple(ids[1:])
     assert tuple(alone_functions(tmp_path).values()) == expected
+    needed_and_missing = left_out.startswith("bpf_local_irq")
+    assert may_be_interrupted(tmp_path, tmp_path / "no symbols") is needed_and_missing
+
+
+@pytest.mark.parametrize(
+    ("symbols", "expected"),
+    [
+        ("0 T trace_call_bpf\n0 T trace_call_bpf_faultable\n0 t x\t[module]\n", True),
+        ("0 T trace_call_bpf\n0 T __pfx_trace_call_bpf_faultable\n0 T trace_call_bpf_faultable_too\n", False),
+        ("0 t trace_call_bpf_faultable\t[module]\n", False),
+    ],
+)
+def test_interruptions_without_btf(tmp_path: Path, symbols: str, expected: bool) -> None:
+    names = tmp_path / "kallsyms"
+    names.write_text(symbols)
+    assert may_be_interrupted(tmp_path, names) is expected
+    (tmp_path / "vmlinux").write_bytes(b"no BTF")
+    assert may_be_interrupted(tmp_path, names) is expected
+    assert not may_be_interrupted(tmp_path, tmp_path / "none")
 
 
 def test_nothing_to_be_alone_with(tmp_path: Path) -> None:

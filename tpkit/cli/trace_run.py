@@ -83,6 +83,7 @@ def run_trace(ways: Ways, command: Command | None) -> bool:
                 if not ways.quiet:
                     say(f"tracing {_named(ways.program)}; {'it ends' if command else 'Ctrl-C ends it'}"
                         + (" with the command" if command else ""))
+                    _warn_of_interruption(ways.program)
                 if command is not None:
                     _let_go(session, command)
                 observe = None if rate is None else rate.show
@@ -93,6 +94,13 @@ def run_trace(ways: Ways, command: Command | None) -> bool:
             if session.has_begun:
                 _say_totals(session.ledger, quiet=ways.quiet)
     return session.ledger.is_lossy
+
+
+def _warn_of_interruption(program: Program) -> None:
+    from tpkit.runtime.alone import INTERRUPTED, may_be_interrupted
+
+    if any(hook.tracepoint.category == "syscalls" for hook in program.hooks) and may_be_interrupted():
+        say(f"warning: system calls: {INTERRUPTED}; tpkit doctor says what helps")
 
 
 def _let_go(session: Session, command: Command) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tpkit.doctor.facts import Btf, Facts
 from tpkit.host import HIGHEST_PARANOID, LOCKDOWN_REMEDY, PARANOID_REMEDY, install_command, memlock_remedy
+from tpkit.runtime.alone import INTERRUPTED
 
 EVERYTHING = ("list", "describe", "trace")
 TRACE = ("trace",)
@@ -112,7 +113,11 @@ def _syscalls(facts: Facts) -> Check:
     if not tracefs.syscalls:
         what = "system calls are no events of this kernel; all others work"
         return Check("syscalls", Status.LIMITED, what, f"{OTHER_KERNEL} CONFIG_FTRACE_SYSCALLS=y", EVERYTHING)
-    return Check("syscalls", Status.OK, f"{tracefs.syscalls} events of system calls", needed_for=EVERYTHING)
+    what = f"{tracefs.syscalls} events of system calls"
+    if facts.interrupted:
+        what += f"; {INTERRUPTED}"
+        return Check("syscalls", Status.LIMITED, what, f"{OTHER_KERNEL} CONFIG_DEBUG_INFO_BTF=y", TRACE)
+    return Check("syscalls", Status.OK, what, needed_for=EVERYTHING)
 
 
 def _btf(facts: Facts) -> Check:

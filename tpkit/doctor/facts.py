@@ -17,6 +17,7 @@ from pathlib import Path
 from tpkit import host
 from tpkit.doctor.kernel_calls import Answers, ask_kernel
 from tpkit.errors import BccNotFound, TpkitError
+from tpkit.runtime.alone import may_be_interrupted
 from tpkit.tracefs import MOUNT_POINTS, Tracefs
 
 KERNEL_BTF = Path("/sys/kernel/btf/vmlinux")
@@ -85,7 +86,8 @@ class Tool:
 class Facts:
     """All that is known of a machine.
 
-    uid: the effective user; missing: capabilities that tracing lacks; can_raise_limits: CAP_SYS_RESOURCE;
+    uid: the effective user; interrupted: whether programs on system calls may be interrupted by others of them;
+    missing: capabilities that tracing lacks; can_raise_limits: CAP_SYS_RESOURCE;
     headers: release and folder of each tree; memlock: bytes, None for no limit; ring_bytes: what a
     session's ring buffer takes; lockdown: None where the kernel doesn't say; libbpf: version of its headers.
     """
@@ -96,6 +98,7 @@ class Facts:
     uid: int
     tracefs: TracefsFacts
     btf: Btf
+    interrupted: bool
     answers: Answers
     bcc: BccFacts
     missing: tuple[str, ...]
@@ -122,6 +125,7 @@ def gather() -> Facts:
         uid=os.geteuid(),
         tracefs=look_at_tracefs(),
         btf=look_at_btf(),
+        interrupted=may_be_interrupted(),
         answers=ask_kernel(),
         bcc=look_at_bcc(),
         missing=host.missing_capabilities(),

@@ -19,6 +19,8 @@ from tpkit.program import BEGIN_ALONE, END_ALONE
 
 PREEMPTIBLE = "trace_call_bpf_faultable"
 OFF, ON = "bpf_local_irq_save", "bpf_local_irq_restore"  # since Linux 6.14
+INTERRUPTED = "without BTF, programs on them may be interrupted here, and mix calls up"
+SYMBOLS = Path("/proc/kallsyms")  # names for everybody, addresses for few: proc(5)
 
 
 @cache
@@ -29,6 +31,24 @@ def alone_functions(folder: Path = KERNEL_BTF) -> Mapping[int, int | None]:
     except BtfError:  # as if there were none: tracing doesn't depend on it
         off, on = None, None
     return {BEGIN_ALONE: off, END_ALONE: on}
+
+
+def may_be_interrupted(folder: Path = KERNEL_BTF, symbols: Path = SYMBOLS) -> bool:
+    """Whether programs on system calls can't have their CPU for themselves: it may be taken away, and BTF is no help.
+
+    Only without BTF are the kernel's names looked at, which takes some 50 ms. Where nothing says so, the answer is no.
+    """
+    try:
+        btf = load_kernel_btf(folder=folder)
+    except BtfError:
+        btf = None
+    if btf is not None:
+        return btf.function_id(PREEMPTIBLE) is not None and None in alone_functions(folder).values()
+    try:
+        with symbols.open("rb") as lines:
+            return any(line.endswith(f" {PREEMPTIBLE}\n".encode()) for line in lines)
+    except OSError:
+        return False
 
 
 def _ids(folder: Path) -> tuple[int | None, int | None]:
