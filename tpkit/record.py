@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Added to the size of a payload in a packed record that was longer than what is there, where the size doesn't tell.
 CUT = 0x4000_0000
 
+MINOR_BITS, MAJOR_BITS = 20, 12  # of a dev_t: MINORBITS of include/linux/kdev_t.h
 COMM_SIZE = 16  # TASK_COMM_LEN of include/linux/sched.h
 
 
@@ -109,6 +110,7 @@ class Display(Enum):
     DECIMAL = "a number"
     HEX = "a number in hexadecimal"
     OCTAL = "a number in octal, as file modes are"
+    DEVICE = "a device, as the kernel numbers them within: major and minor (include/linux/kdev_t.h)"
     POINTER = "an address, or NULL"
     ERROR = "a return value: a number from -4095 to -1 is an error's (include/linux/err.h)"
     NUMBERS = "an array of numbers"

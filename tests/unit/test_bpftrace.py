@@ -137,6 +137,12 @@ def test_display_by_print_fmt() -> None:
     assert "(uint32)args->b" in text
 
 
+def test_devices(read_fixture: ReadFixture) -> None:
+    text = " ".join(program(read_fixture("block:block_rq_issue")).split())
+    assert "block_rq_issue(dev=%u:%u, sector=%lu," in text
+    assert "args->dev >> 20, args->dev & 0xfffff, args->sector," in text
+
+
 def array(declaration: str, size: int, print_fmt: str = '""') -> str:
     line = f"\tfield:{declaration};\toffset:8;\tsize:{size};\tsigned:0;\n"
     text = f"name: thing\nID: 1\nformat:\n\n{line}\nprint fmt: {print_fmt}\n"

@@ -10,6 +10,8 @@ from tests.conftest import ReadFixture
 from tpkit.codegen.columns import plan_columns
 from tpkit.decode.naming import number_shower
 from tpkit.decode.words import address, numbers
+from tpkit.format_parser import parse_event
+from tpkit.model import TracepointId
 from tpkit.record import Column, Display
 
 
@@ -24,6 +26,10 @@ def column(read: ReadFixture, event: str, name: str, kernel: str = "6.18") -> Co
         ("sock:inet_sock_set_state", "daddr_v6", Display.IPV6),
         ("tcp:tcp_probe", "saddr", Display.SOCKET_ADDRESS),
         ("raw_syscalls:sys_enter", "args", Display.NUMBERS),
+        ("block:block_rq_issue", "dev", Display.DEVICE),
+        ("block:block_rq_issue", "ioprio", Display.DECIMAL),
+        ("kmem:kmalloc", "call_site", Display.POINTER),
+        ("kmem:kmalloc", "bytes_req", Display.DECIMAL),
         ("sched:sched_switch", "prev_comm", Display.TEXT),
         ("sched:sched_switch", "prev_pid", Display.DECIMAL),
         ("syscalls:sys_enter_openat", "mode", Display.OCTAL),
@@ -44,6 +50,38 @@ def test_numbers_as_text(read_fixture: ReadFixture) -> None:
     assert [result(n) for n in (0, -2, -4000)] == ["0", "-ENOENT", "-4000"]
     directory = number_shower(column(read_fixture, "syscalls:sys_enter_unlinkat", "dfd"))
     assert [directory(n) for n in (-100, 3)] == ["AT_FDCWD", "3"]
+
+
+def test_devices(read_fixture: ReadFixture) -> None:
+    shown = number_shower(column(read_fixture, "block:block_rq_issue", "dev"))
+    numbers_of_devices = (0, 8 << 20, (259 << 20) + 17, (1 << 32) - 1, -1)
+    last = "4095:1048575"
+    assert list(map(shown, numbers_of_devices)) == ["0:0", "8:0", "259:17", last, last]
+
+
+@pytest.mark.parametrize(
+    ("print_fmt", "display"),
+    [
+        ('"%d,%d", ((unsigned int) ((REC->d) >> 20)), ((unsigned int) ((REC->d) & ((1U << 20) - 1)))', Display.DEVICE),
+        ('"%d %d", REC->d & ((1U << 20) - 1), REC->d >> 20', Display.DEVICE),
+        ('"%d", ((unsigned int) ((REC->d) >> 20))', Display.DECIMAL),
+        ('"%d", ((unsigned int) ((REC->d) & ((1U << 20) - 1)))', Display.DECIMAL),
+        ('"%d,%d", ((REC->d) >> 20), ((REC->e) & ((1U << 20) - 1))', Display.DECIMAL),
+        ('"%d,%d", ((REC->d) >> 10), ((REC->d) & ((1U << 10) - 1))', Display.DECIMAL),
+        ('"%d,%d", (((REC->d) + 1) >> 20), (((REC->d) + 1) & ((1U << 20) - 1))', Display.DECIMAL),
+        ('"%p", (void *)REC->d', Display.POINTER),
+        ('"%pS", (void *)REC->d', Display.POINTER),
+        ('"%pK", REC->d', Display.POINTER),
+        ('"%pd", REC->d', Display.DECIMAL),
+        ('"%ph", REC->d', Display.DECIMAL),
+    ],
+)
+def test_what_print_fmts_say_of_numbers(print_fmt: str, display: Display) -> None:
+    fields = "".join(
+        f"\tfield:unsigned int {name};\toffset:{at};\tsize:4;\tsigned:0;\n" for name, at in (("d", 8), ("e", 12))
+    )
+    event = parse_event(f"name: x\nID: 1\nformat:\n\n{fields}\nprint fmt: {print_fmt}\n", TracepointId("own", "x"))
+    assert plan_columns(event, 64)[0].column.display is display
 
 
 def test_an_array_of_numbers(read_fixture: ReadFixture) -> None:

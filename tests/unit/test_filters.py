@@ -186,6 +186,44 @@ def test_errors_point_at_their_place(
     assert error.exit_status == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "marked", "what", "remedy"),
+    [
+        ("dev == 4096:0", "4096", "4095:1048575 is the last one", None),
+        ("dev == 0:1048576", "0", "4095:1048575 is the last one", None),
+        (f"dev == {'1' * 4000}:0", "1" * 4000, "4095:1048575 is the last one", None),
+        ("sector == 8:0", "8:0", "a device is compared with what is none", "dev is one"),
+        ("dev == 8:", None, "expected an operator", None),
+        ("dev == 8:0x1", None, "expected an operator", None),
+        ("8:0", "8:0", "a device is compared with what is none", "dev is one"),
+        ("dev == -8:0", "-8:0", "from 0 to 4294967295", None),
+    ],
+)
+def test_errors_of_devices(
+    read_fixture: ReadFixture, text: str, marked: str | None, what: str, remedy: str | None
+) -> None:
+    with pytest.raises(FilterError) as caught:
+        generate_bcc(ProbeSpec((read_fixture("block:block_rq_issue"),), filters=(parse_filter(text),)))
+    assert what in f"{caught.value.what} {caught.value.remedy}"
+    assert remedy is None or remedy in (caught.value.remedy or "")
+    assert marked is None or text[caught.value.at : caught.value.end] == marked
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("dev == 8:1", "dev == 0x800001"),
+        ("8:1 == dev", "dev == 8:1"),
+        ("!(dev != 259:0)", "!(dev != 271581184)"),
+        ("dev & 4095:0 == 8:0", "dev & 0xfff00000 == 0x800000"),
+    ],
+)
+def test_devices(read_fixture: ReadFixture, text: str, same: str) -> None:
+    events = (read_fixture("block:block_rq_issue"),)
+    sources = [generate_bcc(ProbeSpec(events, filters=(parse_filter(each),))).source for each in (text, same)]
+    assert sources[0] == sources[1]
+
+
 def test_the_caret_stands_under_the_place(read_fixture: ReadFixture) -> None:
     def excerpt(text: str) -> list[str]:
         with pytest.raises(FilterError) as caught:

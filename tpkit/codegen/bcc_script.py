@@ -50,6 +50,7 @@ _NUMBER_HELPERS: Mapping[Display, str] = {
     Display.POINTER: "pointer",
     Display.OCTAL: "octal",
     Display.ERROR: "error",
+    Display.DEVICE: "device",
 }
 _ADDRESS_HELPERS: Mapping[Display, str] = {
     Display.IPV4: "ipv4",

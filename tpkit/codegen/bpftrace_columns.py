@@ -21,7 +21,7 @@ from tpkit.codegen.bpftrace_shown import (
 )
 from tpkit.codegen.columns import Source
 from tpkit.model import CType, Location, SymbolTable
-from tpkit.record import Capture, Column, Display, Scalar
+from tpkit.record import MINOR_BITS, Capture, Column, Display, Scalar
 from tpkit.widths import Width, element_width
 
 MAX_ELEMENTS = 8  # of an array: each is an argument of its own
@@ -117,6 +117,9 @@ def _cast(source: Source) -> str | None:
 
 
 def _number(column: Column, value: str) -> Shown:
+    if column.display is Display.DEVICE:
+        parts = (f"{value} >> {MINOR_BITS}", f"{value} & {(1 << MINOR_BITS) - 1:#x}")
+        return Shown("%u:%u", parts, 2 * NUMBER_ROOM)
     long = "l" if column.value.size == 8 else ""
     letter = "d" if column.value.scalar.is_signed else "u"
     words = {

@@ -13,21 +13,22 @@ from tpkit.context import Access, accesses, is_syscall_number
 from tpkit.errors import FormatError
 from tpkit.model import EventFormat, Field, Location, SymbolTable
 from tpkit.payload import PIECES, TEXTS, Payload, PayloadKind
-from tpkit.record import Capture, Column, Display, Member, Scalar
+from tpkit.record import MINOR_BITS, Capture, Column, Display, Member, Scalar
 from tpkit.syscall_words import argument_table
 from tpkit.widths import Width, argument_width, element_width, value_width
 
 MAX_STRINGS = 1024  # bytes of execve's arguments and the like
 MAX_BYTES = 1024  # of one field by value; larger ones (pages of hypervisor state) don't fit a record
 
-# Of hexadecimal, octal and pointers, which include all kinds of addresses.
-_SPECIAL_CONVERSION = re.compile(r"%[-+ #0-9.*hlLqjzt]*[xXop]")
+# Of hexadecimal, octal and pointers, which include all kinds of addresses; and of a device's major number.
+_SPECIAL_DISPLAY = re.compile(rf"%[-+ #0-9.*hlLqjzt]*[xXop]|>> {MINOR_BITS}\b")
 
 _Told = TypeVar("_Told")
 
 _U64 = Width(8, False)
 
 # Bytes that an address has at least; a socket's has as many as its family needs.
+_OF_NUMBERS = (Display.HEX, Display.OCTAL, Display.POINTER, Display.DEVICE)
 _ADDRESS_SIZES = {Display.IPV4: 4, Display.IPV6: 16, Display.SOCKET_ADDRESS: 16}
 
 
@@ -98,7 +99,7 @@ def _tables(event: EventFormat) -> dict[str, SymbolTable]:
 
 def _displays(event: EventFormat) -> dict[str, Display]:
     """A system call's print fmt shows everything as hexadecimal."""
-    if event.id.syscall is not None or not _SPECIAL_CONVERSION.search(event.print_fmt):
+    if event.id.syscall is not None or not _SPECIAL_DISPLAY.search(event.print_fmt):
         return {}
     from tpkit.print_fmt import displays
 
@@ -203,7 +204,7 @@ def _value_display(event: EventFormat, wanted: Field, printed: Display | None) -
         from tpkit.syscall_words.displays import argument_display  # its tables are needed here only
 
         return argument_display(event.id, wanted) or Display.DECIMAL
-    return printed if printed in (Display.HEX, Display.OCTAL) else Display.DECIMAL
+    return printed if printed in _OF_NUMBERS else Display.DECIMAL
 
 
 def _capture(access: Access) -> Capture:

@@ -11,6 +11,12 @@ from tpkit.codegen.probes import ProbePlan
 from tpkit.model import SymbolTable
 from tpkit.record import Capture, Column, Display
 
+_NUMBERS = {
+    Display.POINTER: "print_pointer",
+    Display.OCTAL: "print_octal",
+    Display.ERROR: "print_result",
+    Display.DEVICE: "print_device",
+}
 _ADDRESSES = {
     Display.IPV4: "print_ipv4",
     Display.IPV6: "print_ipv6",
@@ -74,11 +80,11 @@ class _Printer:
 
     def _plain(self, column: Column, value: str, label: str) -> list[str]:
         """One statement that prints the number, with the label before it."""
-        helpers = {Display.POINTER: "print_pointer", Display.OCTAL: "print_octal", Display.ERROR: "print_result"}
-        if column.display in helpers:
-            self.needs.add(helpers[column.display])
+        helper = _NUMBERS.get(column.display)
+        if helper is not None:
+            self.needs.add(helper)
             first = [f"fputs({c_string(label)}, stdout);"] if label else []
-            return [*first, f"{helpers[column.display]}({value});"]
+            return [*first, f"{helper}({value});"]
         conversion, cast = print_format(column.value.scalar)
         if column.display is Display.HEX:
             size = column.value.scalar.size

@@ -12,9 +12,10 @@ from tpkit.decode.columns import Rows
 from tpkit.decode.parts import Part, Remembered, are_equal
 from tpkit.decode.tables import error_name, name_of, namer
 from tpkit.model import SymbolTable
-from tpkit.record import Capture, Column, Display, RecordLayout
+from tpkit.record import MAJOR_BITS, MINOR_BITS, Capture, Column, Display, RecordLayout
 from tpkit.widths import Width
 
+_MINOR_MASK, _MAJOR_MASK = (1 << MINOR_BITS) - 1, (1 << MAJOR_BITS) - 1
 RESULT = "ret"  # what a call returned, among its other numbers
 
 Numbers = Mapping[str, int]
@@ -89,7 +90,8 @@ def naming(column: Column, machine: str) -> Naming | None:
     if column.table is not None:
         bits, name = _bits(column, column.table), namer(column.table)
         return Naming(lambda number, _: name(bits(number)))
-    return Naming(lambda number, _: error_name(number)) if column.display is Display.ERROR else None
+    own = _OWN_NAMES.get(column.display)
+    return None if own is None else Naming(lambda number, _: own(number))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,11 @@ def plain_shower(column: Column) -> Callable[[int], str]:
     return _NUMBERS.get(column.display, str)
 
 
+def device(number: int) -> str:
+    """``8:0``, as ``lsblk`` and ``/sys/dev`` write major and minor; MAJOR() and MINOR() of include/linux/kdev_t.h."""
+    return f"{number >> MINOR_BITS & _MAJOR_MASK}:{number & _MINOR_MASK}"
+
+
 def _octal(number: int) -> str:
     return f"0{number:o}" if number > 0 else str(number)
 
@@ -176,4 +183,7 @@ _NUMBERS: Mapping[Display, Callable[[int], str]] = {
     Display.POINTER: pointer,
     Display.OCTAL: _octal,
     Display.ERROR: _error,
+    Display.DEVICE: device,
 }
+# Displays that are names, without a table.
+_OWN_NAMES: Mapping[Display, Callable[[int], str | None]] = {Display.ERROR: error_name, Display.DEVICE: device}

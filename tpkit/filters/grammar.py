@@ -14,6 +14,7 @@ from tpkit.errors import FilterError
 from tpkit.filters.tree import (
     Bitwise,
     Comparison,
+    Device,
     Filter,
     Logic,
     Name,
@@ -24,13 +25,14 @@ from tpkit.filters.tree import (
     Place,
     Text,
 )
+from tpkit.record import MAJOR_BITS, MINOR_BITS
 
 MAX_TEXT = 4096  # characters
 MAX_NESTING = 24  # of parentheses: pyparsing takes some twenty of Python's thousand frames for each
 
 _WORD = r"[A-Za-z0-9_.*?/\[\]!^-]+"
 _NAME = rf"(?:(?i:tracepoint|t):)?{_WORD}(?::{_WORD})?"
-_EVENT = re.compile(rf"\s*({_NAME}(?:,{_NAME})*+),?\s*:")
+_EVENT = re.compile(rf"\s*(?![0-9]+:[0-9])({_NAME}(?:,{_NAME})*+),?\s*:")
 _OPERAND = "a field, a constant, a string or '('"
 _END = "an operator or the end"
 # What is no word here, and what to write for it.
@@ -108,6 +110,16 @@ def _to_number(source: str, at: int, found: pp.ParseResults) -> Number:
     return Number(value, Place(at, at + len(word)))
 
 
+def _to_device(source: str, at: int, found: pp.ParseResults) -> Device:
+    major, _, minor = found[0].partition(":")
+    # Longer ones are too large, and needn't be read to know it.
+    if len(major) > 4 or len(minor) > 7 or int(major) >> MAJOR_BITS or int(minor) >> MINOR_BITS:
+        raise pp.ParseFatalException(
+            source, at, f"a device's numbers have {MAJOR_BITS} and {MINOR_BITS} bits: 4095:1048575 is the last one"
+        )
+    return Device(int(major), int(minor), Place(at, at + len(found[0])))
+
+
 def _to_name(_: str, at: int, found: pp.ParseResults) -> Name:
     return Name(found[0], Place(at, at + len(found[0])))
 
@@ -158,10 +170,11 @@ def _to_comparison(found: pp.ParseResults) -> Node:
 def _grammar() -> pp.ParserElement:
     condition = pp.Forward()
     number = pp.Regex(r"[0-9][A-Za-z0-9_.]*+").set_parse_action(_to_number)
+    device = pp.Regex(r"[0-9]++:[0-9]++").set_parse_action(_to_device)
     name = pp.Regex(r"[A-Za-z_][A-Za-z0-9_]*+").set_parse_action(_to_name)
     string = pp.Regex(_STRING).set_parse_action(_to_text)
     nested = pp.Suppress("(") - condition - pp.Suppress(_sign(r"\)", "')'"))
-    operand = (number | name | string | nested).set_name(_OPERAND)
+    operand = (device | number | name | string | nested).set_name(_OPERAND)
     minus = _sign("-", "'-'").set_parse_action(_to_place)
     bang = _sign(r"!(?![=~])", "'!'").set_parse_action(_to_place)
 

@@ -125,6 +125,11 @@ def has_flags(subject: Subject) -> bool:
     return column is not None and column.table is not None and column.table.delimiter is not None
 
 
+def is_device(subject: Subject) -> bool:
+    """Whether the subject's numbers are devices."""
+    return subject.column is not None and subject.column.display is Display.DEVICE
+
+
 def error_number(name: str) -> int | None:
     """The number of an error, ``ENOENT``: 2 (errno(3)); aliases such as EWOULDBLOCK count."""
     number = getattr(errno, name, None) if name.startswith("E") else None

@@ -12,8 +12,8 @@ from tpkit.errors import FilterError
 from tpkit.filters import names
 from tpkit.filters.conditions import Bits, Constant, Quantity, Subject, Value
 from tpkit.filters.names import Names
-from tpkit.filters.tree import Bitwise, Comparison, Filter, Logic, Name, Negation, Negative, Node, Number, Text
-from tpkit.record import Scalar
+from tpkit.filters.tree import Bitwise, Comparison, Device, Filter, Logic, Name, Negation, Negative, Node, Number, Text
+from tpkit.record import MINOR_BITS, Scalar
 
 _SHOWN_NAMES = 20  # of an event's, where none is near
 
@@ -46,6 +46,8 @@ class Quantities:
         match node:
             case Number(value):
                 return Constant(value)
+            case Device():
+                return self._device(node, beside)
             case Name():
                 return self._named(node, beside)
             case Negative():
@@ -99,6 +101,13 @@ class Quantities:
         if any(each.may_fail for each in beside) and names.error_number(node.text) is not None:
             raise self._error("an error is returned as a negative number", node, f"write -{node.text}")
         raise self.unknown(node, beside)
+
+    def _device(self, node: Device, beside: tuple[Subject, ...]) -> Constant:
+        if not any(names.is_device(each) for each in beside):
+            fields = [name for name, each in self.known.subjects.items() if names.is_device(each)]
+            remedy = f"{', '.join(fields)} {'are' if len(fields) > 1 else 'is one'}" if fields else None
+            raise self._error("a device is compared with what is none", node, remedy)
+        return Constant(node.major << MINOR_BITS | node.minor)
 
     def _negative(self, node: Negative, beside: tuple[Subject, ...]) -> Constant:
         name = node.operand.text if isinstance(node.operand, Name) else ""

@@ -38,6 +38,15 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
+class Device:
+    """A device, ``8:0``: major and minor number."""
+
+    major: int
+    minor: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """A string, as it stands between its quotes: whether ``*`` is a wildcard depends on what it is used for."""
 
@@ -89,7 +98,7 @@ class Logic:
     place: Place
 
 
-Node = Name | Number | Text | Negative | Bitwise | Comparison | Negation | Logic
+Node = Name | Number | Device | Text | Negative | Bitwise | Comparison | Negation | Logic
 
 
 @dataclass(frozen=True, slots=True)

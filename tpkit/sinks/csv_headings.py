@@ -12,7 +12,7 @@ _HEAD = ("time", "ktime_ns", "event", "pid", "tid", "comm")
 _CALL = ("ret", "ret_text", "duration_ns")
 _TAIL = ("truncated", "unreadable")
 
-_WITH_TEXT = (Display.ERROR, Display.IPV4, Display.IPV6, Display.SOCKET_ADDRESS)
+_WITH_TEXT = (Display.ERROR, Display.DEVICE, Display.IPV4, Display.IPV6, Display.SOCKET_ADDRESS)
 
 Place = tuple[int, int | None]
 
