@@ -58,9 +58,10 @@ class ProbeSpec:
 
     pids, tids: thread groups and threads to look at, all when empty; uid: whose; comm: the thread's name to look
     at, as bytes; cgroup: whether to look at one cgroup and those below it only; follow: to look only at threads that
-    the runtime is told of, and all that they start; exclude_pid: a thread group never to look
-    at (our own); pid_namespace: device and inode of the PID namespace that pids are meant in, None for the initial
-    one.
+    the runtime is told of, and all that they start; executed: sched_process_exec of sched, by which a program knows
+    of threads that take another one's number (where threads are followed, or execve is a call); exclude_pid: a thread
+    group never to look at (our own); pid_namespace: device and inode of the PID namespace that pids are meant in, None
+    for the initial one.
 
     string_size: how many bytes of a string to keep, None for what suits the program's records; buffer_size: of other
     memory whose size the caller tells.
@@ -79,6 +80,7 @@ class ProbeSpec:
     comm: bytes | None = None
     cgroup: bool = False
     follow: Following | None = None
+    executed: EventFormat | None = None
     exclude_pid: int | None = None
     pid_namespace: tuple[int, int] | None = None
     string_size: int | None = None

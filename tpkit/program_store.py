@@ -30,7 +30,10 @@ MAX_BYTES = 16 << 20
 # rt_sigreturn's return is seen under no number: it restores the registers of what was interrupted.
 NEVER_RETURN = frozenset({"exit", "exit_group", "rt_sigreturn"})
 
-FORK, EXIT = (TracepointId("sched", f"sched_process_{name}") for name in ("fork", "exit"))
+# The calls by which a thread may get another number: that of its thread group's leader (de_thread of fs/exec.c).
+EXECUTING = frozenset({"execve", "execveat"})
+
+FORK, EXIT, EXEC = (TracepointId("sched", f"sched_process_{name}") for name in ("fork", "exit", "exec"))
 _CODE = Path(__file__).resolve().parent
 
 
@@ -58,6 +61,11 @@ class Wanted:
     def own_pid(self) -> int | None:
         """As ``ProbeSpec.own_pid``."""
         return None if self.pids or self.follow else self.exclude_pid
+
+    @property
+    def renumbers(self) -> bool:
+        """Whether it matters that a thread gets another number."""
+        return self.follow or any(call.name in EXECUTING for call in self.chosen.calls)
 
 
 class ProgramStore:
@@ -100,6 +108,7 @@ class ProgramStore:
             events=tuple(formats[event] for event in wanted.chosen.events),
             calls=tuple(_call(call, formats) for call in wanted.chosen.calls),
             follow=Following(formats[FORK], formats[EXIT]) if wanted.follow else None,
+            executed=formats[EXEC] if wanted.renumbers else None,
             pids=wanted.pids,
             tids=wanted.tids,
             exclude_pid=wanted.exclude_pid,
@@ -123,6 +132,8 @@ class ProgramStore:
             yield from (half for half in both_halves(call) if half in known)
         if wanted.follow:
             yield from (FORK, EXIT)
+        if wanted.renumbers:
+            yield EXEC
 
     def _key(self, wanted: Wanted, names: list[TracepointId]) -> str:
         # Which processes are meant stands in no program: placeholders do, as many as there are.

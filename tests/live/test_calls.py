@@ -307,6 +307,52 @@ def test_one_thread_of_several(trace: StartTrace, caller: MakeCaller, tmp_path: 
     assert event["args"]["pathname"] == "/nonexistent/two"
 
 
+def test_filters_ask_whose_call_it_was_at_its_entry(trace: StartTrace, caller: MakeCaller) -> None:
+    """When these return the thread has another name, and another user."""
+    calling = caller(f"libc.setresuid({NOBODY}, {NOBODY}, {NOBODY})\nos.execv('/bin/true', ['true'])")
+    chosen = {"execve": 'comm == "python3"', "setresuid": "uid == 0"}
+    traces = [
+        trace(call, "-p", str(calling.pid), "-f", "json", "--filter", wanted.replace("==", operator))
+        for call, wanted in chosen.items()
+        for operator in ("==", "!=")
+    ]
+    assert calling.go() == 0
+    for tracing in traces:
+        assert tracing.process.wait(60) == 0
+    by_python, others, by_root, by_nobody = (tracing.events() for tracing in traces)
+    assert [(each["comm"], each["args"]["filename"]) for each in by_python] == [("python3", "/bin/true")]
+    assert [(each["comm"], each["args"]["filename"]) for each in others] == [("sh", "/usr/bin/python3")]
+    assert [each["args"]["ruid"] for each in by_root] == [NOBODY]
+    assert by_nobody == []
+
+
+@pytest.mark.parametrize("by_thread", [False, True])
+def test_a_thread_that_takes_another_number(
+    trace: StartTrace, caller: MakeCaller, tmp_path: Path, by_thread: bool
+) -> None:
+    """Its execve is entered under one number, and returns under that of its thread group."""
+    script = f"def work():\n    open({str(tmp_path / 'new')!r}, 'w').write(str(threading.get_native_id()))\n"
+    script += f"    os.rename({str(tmp_path / 'new')!r}, {str(tmp_path / 'tid')!r})\n"
+    script += f"    while not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)\n"
+    script += "    os.execv('/bin/true', ['true'])\nthreading.Thread(target=work).start()\nthreading.Event().wait()"
+    calling = caller(script)
+    assert calling.process.stdin is not None
+    calling.process.stdin.write(b"\n")
+    calling.process.stdin.close()
+    while not (tmp_path / "tid").exists():
+        assert calling.process.poll() is None
+        time.sleep(0.01)
+    thread = (tmp_path / "tid").read_text()
+    tracing = trace("execve", *(("-t", thread) if by_thread else ("-p", str(calling.pid))), "-f", "json", "-M", "1")
+    (tmp_path / "go").touch()
+    assert calling.process.wait(60) == 0
+    assert tracing.process.wait(60) == 0
+    (event,) = tracing.events()
+    assert (event["pid"], event["tid"], event["ret"]) == (calling.pid, int(thread), 0)
+    assert event["args"]["filename"] == "/bin/true"
+    assert tracing.ledger()["lost"] == {}
+
+
 def test_one_user(trace: StartTrace, caller: MakeCaller) -> None:
     calling = caller(f"unlinkat(b'/nonexistent/root')\nos.setuid({NOBODY})\nunlinkat(b'/nonexistent/nobody')")
     traces = [trace("unlinkat", "-p", str(calling.pid), "-u", user, "-f", "json") for user in ("0", str(NOBODY))]

@@ -89,6 +89,35 @@ def test_the_first_event_is_its_own_execve(traced: RunTraced) -> None:
     assert done.ledger["lost"] == {}
 
 
+# A thread that isn't the first one takes that one's number when it executes a program (de_thread of fs/exec.c).
+EXECUTE = """
+import os, sys, threading
+argv = ["rm", "-f", "--", "/nonexistent-1"]
+if len(sys.argv) > 1: argv[:0] = ["/bin/sh", "-c", '"$@"; rm -f -- /nonexistent-2', "sh"]
+threading.Thread(target=os.execvp, args=(argv[0], argv)).start()
+threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize("more", [(), ("and a child",)])
+def test_a_thread_that_executes(traced: RunTraced, more: tuple[str, ...]) -> None:
+    events = ("execve", "unlinkat", "sched:sched_process_exec")
+    done = traced("/usr/bin/python3", "-S", "-c", EXECUTE, *more, events=events)
+    assert done.status == 0, done.stderr
+    executed = [each for each in done.events if each["event"] == "syscalls:execve" and each["ret"] == 0]
+    pid = executed[0]["pid"]
+    assert (executed[1]["pid"], executed[1]["comm"]) == (pid, "python3")
+    assert executed[1]["tid"] != pid
+    assert executed[1]["args_text"]["argv"].startswith('["/bin/sh"' if more else '["rm"')
+    of_events = [each for each in done.events if each["event"] == "sched:sched_process_exec"]
+    assert len(of_events) == len(executed) == (4 if more else 2)
+    assert of_events[1]["args"]["old_pid"] == executed[1]["tid"]
+    deleted = [each["args"]["pathname"] for each in done.events if each["event"] == "syscalls:unlinkat"]
+    assert deleted == ["/nonexistent-1", "/nonexistent-2"][: 1 + len(more)]
+    assert done.ledger["balanced"]
+    assert done.ledger["lost"] == {}
+
+
 # Each process and thread deletes what isn't there, by a name of its own.
 FAMILY = """
 import ctypes, os, threading

@@ -87,6 +87,22 @@ def test_unlinkat(tmp_path: Path, tpkit: Run, waiting: MakeWaiting, options: tup
     nothing_is_left()
 
 
+def test_an_empty_string(tmp_path: Path, tpkit: Run, waiting: MakeWaiting) -> None:
+    call = 'import ctypes; ctypes.CDLL(None).unlinkat(-100, b"", 0)'
+    shell = waiting('exec /usr/bin/python3 -S -c "$1"', call)
+    folder = tmp_path / "unlinkat"
+    arguments = ("--target", "libbpf", "-o", str(folder), "-p", str(shell.pid))
+    done = tpkit("generate", "syscalls:sys_enter_unlinkat", *arguments)
+    assert done.returncode == 0, done.stderr
+    loader = Loader(build(folder))
+    assert shell.go() == 0
+    status, out, _ = loader.end(after="unlinkat(")
+    assert status == 0
+    assert [line.split(maxsplit=3)[3] for line in out.splitlines()[1:]] == [
+        'sys_enter_unlinkat(dfd=AT_FDCWD, pathname="", flag=0)'
+    ]
+
+
 def test_printk(tmp_path: Path, tpkit: Run, waiting: MakeWaiting) -> None:
     """Attached, and taken off again; the trace pipe is the whole machine's, so we don't read it."""
     shell = waiting("exit 0")

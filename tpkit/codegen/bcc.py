@@ -70,14 +70,20 @@ class _EventText:
 
 
 @dataclass(frozen=True, slots=True)
-class _FollowText:
-    """The two functions that keep the list of followed threads. child: the member with the new thread's number."""
+class _ThreadText:
+    """A function that hears of threads' numbers. other: the context's member with the other thread's, if any."""
 
-    fork: str
-    fork_context: str
-    child: str
-    exit: str
-    exit_context: str
+    function: str
+    context: str
+    other: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _FollowText:
+    """The two functions that keep the list of followed threads."""
+
+    fork: _ThreadText
+    exit: _ThreadText
 
 
 def generate_bcc(spec: ProbeSpec) -> Program:
@@ -111,18 +117,20 @@ class _Whole:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Some of a program's functions; the first part also has those that follow threads."""
+    """Some of a program's functions; the first part also has those that hear of threads' numbers."""
 
     events: list[_EventText]
     calls: list[CallText]
     follow: _FollowText | None
+    executed: _ThreadText | None
 
     @property
     def contexts(self) -> set[str]:
         """The names of the contexts that they get."""
         names = {each.context for each in self.events}
         names |= {name for each in self.calls for name in (each.enter_context, each.exit_context)}
-        return names | ({self.follow.fork_context, self.follow.exit_context} if self.follow else set())
+        names |= {self.follow.fork.context, self.follow.exit.context} if self.follow else set()
+        return names | ({self.executed.context} if self.executed else set())
 
     @property
     def records(self) -> set[str]:
@@ -132,15 +140,15 @@ class _Part:
 
 def _parts(texts: _Texts) -> Iterator[_Part]:
     """So few functions at a time that clang works on several parts at once, and says how far it is."""
-    follow = texts.follow
+    follow, executed = texts.follow, texts.executed
     for start in range(0, max(len(texts.events), 1), PART):
         events = texts.events[start : start + PART]
-        if events or follow or not texts.calls:
-            yield _Part(events, [] if len(texts.calls) > PART else texts.calls, follow)
-            follow = None
-    if len(texts.calls) > PART or (not texts.events and not texts.follow):
+        if events or follow or executed or not texts.calls:
+            yield _Part(events, [] if len(texts.calls) > PART else texts.calls, follow, executed)
+            follow = executed = None
+    if len(texts.calls) > PART or not (texts.events or texts.follow or texts.executed):
         for start in range(0, len(texts.calls), PART // 2):
-            yield _Part([], texts.calls[start : start + PART // 2], None)
+            yield _Part([], texts.calls[start : start + PART // 2], None, None)
 
 
 class _Texts:
@@ -157,6 +165,7 @@ class _Texts:
         self._events = [self._event(plan) for plan in plans.events]
         self._calls = [self._call(plan) for plan in plans.calls]
         self.follow = None if spec.follow is None else _follow_text(spec.follow, self.contexts)
+        self.executed = None if spec.executed is None else _executed_text(spec.executed, self.contexts)
 
     @property
     def events(self) -> list[_EventText]:
@@ -199,12 +208,14 @@ class _Texts:
     def hooks(self) -> Iterator[Hook]:
         """Returns of calls come behind all entries: what is entered before that is unpaired, not half known.
 
-        Of programs on one tracepoint the kernel runs the one first that came first: a thread that ends is forgotten
-        behind the event of its end.
+        Of programs on one tracepoint the kernel runs the one first that came first: a thread is known by its new
+        number in the event of that, and one that ends is forgotten behind the event of its end.
         """
-        follow = self._spec.follow
+        follow, executed = self._spec.follow, self._spec.executed
         if follow is not None and self.follow is not None:
-            yield Hook(follow.fork.id, follow.fork.number, self.follow.fork)
+            yield Hook(follow.fork.id, follow.fork.number, self.follow.fork.function)
+        if executed is not None and self.executed is not None:
+            yield Hook(executed.id, executed.number, self.executed.function)
         for plan, event in zip(self._plans.events, self._events, strict=True):
             yield self._hook(plan.event, event.function, plan.number)
         pairs = list(zip(self._plans.calls, self._calls, strict=True))
@@ -214,7 +225,7 @@ class _Texts:
             assert call.call.exit is not None
             yield self._hook(call.call.exit, text.exit, call.number)
         if follow is not None and self.follow is not None:
-            yield Hook(follow.exit.id, follow.exit.number, self.follow.exit)
+            yield Hook(follow.exit.id, follow.exit.number, self.follow.exit.function)
 
     def _hook(self, event: EventFormat, function: str, number: int) -> Hook:
         return Hook(event.id, event.number, function, ((NUMBER_PLACEHOLDER, number),) if self.shared else ())
@@ -272,6 +283,7 @@ def _source(whole: _Whole, part: _Part) -> str:
         events=part.events,
         calls=part.calls,
         follow=part.follow,
+        executed=part.executed,
     )
 
 
@@ -360,11 +372,15 @@ def filter_arguments(wanted: FilterFunction) -> Iterator[str]:
 
 
 def _follow_text(follow: Following, contexts: _Contexts) -> _FollowText:
-    child = next(field for field in follow.fork.fields if field.name == "child_pid")
-    return _FollowText(
-        fork="on_thread_begin",
-        fork_context=contexts.name(follow.fork),
-        child=context_struct(follow.fork).names[child.offset],
-        exit="on_thread_end",
-        exit_context=contexts.name(follow.exit),
-    )
+    fork = _ThreadText("on_thread_begin", contexts.name(follow.fork), _member(follow.fork, "child_pid"))
+    return _FollowText(fork, exit=_ThreadText("on_thread_end", contexts.name(follow.exit)))
+
+
+def _executed_text(executed: EventFormat, contexts: _Contexts) -> _ThreadText:
+    return _ThreadText("on_thread_renumbered", contexts.name(executed), _member(executed, "old_pid"))
+
+
+def _member(event: EventFormat, name: str) -> str:
+    """What the context calls a field."""
+    field = next(field for field in event.fields if field.name == name)
+    return context_struct(event).names[field.offset]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from tpkit.codegen.context_struct import context_struct
 from tpkit.codegen.filter_c import FilterFunction
+from tpkit.codegen.filter_reads import KEPT, USER
 from tpkit.codegen.packed import CallPlan, slot_of, tail_room
 from tpkit.codegen.payloads import Numbers, entry_statements, exit_statements
 from tpkit.codegen.reads import value_statement
@@ -61,7 +62,7 @@ def call_text(plan: CallPlan, number: str, spec: ProbeSpec, wanted: FilterFuncti
         record=plan.record_name,
         enter=f"on_enter_{plan.name}",
         enter_context="",
-        enter_statements=tuple(_enter_statements(plan)),
+        enter_statements=tuple(_enter_statements(plan, wanted)),
         exit=f"on_exit_{plan.name}",
         exit_context="",
         exit_statements=tuple(_exit_statements(plan)),
@@ -76,7 +77,9 @@ def call_text(plan: CallPlan, number: str, spec: ProbeSpec, wanted: FilterFuncti
     )
 
 
-def _enter_statements(plan: CallPlan) -> Iterator[str]:
+def _enter_statements(plan: CallPlan, wanted: FilterFunction | None) -> Iterator[str]:
+    if wanted is not None and wanted.asks_user:
+        yield f"call->record.header.{KEPT['uid']} = {USER};"
     context = context_struct(plan.call.enter)
     numbers = Numbers(plan.sources)
     for source in plan.sources:
@@ -107,5 +110,4 @@ def _conditions(plan: CallPlan, spec: ProbeSpec, wanted: FilterFunction | None) 
         assert plan.layout.duration is not None
         yield f"event->{plan.layout.duration.name} >= {spec.min_latency}"
     if wanted is not None:
-        arguments = ("call" if name == "call" else f"task.{name}" for name in wanted.arguments)
-        yield f"{wanted.name}({', '.join(arguments)})"
+        yield f"{wanted.name}({', '.join(wanted.arguments)})"

@@ -25,9 +25,8 @@ from tpkit.record import Capture
 TEXTS = "filter_texts"
 BUFFER = MAX_TEXT_SIZE + 2  # a full one means a longer string
 
-# What the function may get, and what helpers tell it (bpf-helpers(7)).
+# What the function may get.
 _PARAMETERS = ("pid", "tid")
-_HELPERS = {"uid": "bpf_get_current_uid_gid()", "cpu": "bpf_get_smp_processor_id()"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class FilterFunction:
     """The function that tells whether an event is wanted.
 
     parameters: declared; arguments: as they are given for them; first: the lines of what numbers have to fulfil before
-    strings are read, may be none; last: the lines of the rest.
+    strings are read, may be none; last: the lines of the rest; asks_user: whether a call has to keep whose it was.
     """
 
     name: str
@@ -55,6 +54,7 @@ class FilterFunction:
     first: tuple[str, ...]
     texts: tuple[TextRead, ...]
     last: tuple[str, ...]
+    asks_user: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +138,8 @@ def _function(reads: Reads, condition: Condition, patterns: Mapping[Matches, Pat
     texts = [variables.text(subject, slot) for slot, subject in enumerate(strings)]
     calls = {each: f"{patterns[each].name}({variables.texts[each.subject]})" for each in matches(condition)}
     first, last = _in_turn(condition)
-    parameters = {name: f"__u32 {name}" for name in task if name in _PARAMETERS}
-    if len(task) < len(asked):
+    parameters = {name: f"__u32 {name}" for name in task if name in _PARAMETERS and reads.task(name) is None}
+    if len(task) < len(asked) or (reads.keeps_task and set(task) != {"cpu"}):
         parameters = {reads.parameter: reads.declaration} | parameters
     return FilterFunction(
         name=f"{reads.plan.name}_is_wanted",
@@ -150,6 +150,7 @@ def _function(reads: Reads, condition: Condition, patterns: Mapping[Matches, Pat
         first=lines(expression(first, variables.values, calls)) if first else (),
         texts=tuple(texts),
         last=lines(expression(last, variables.values, calls)),
+        asks_user="uid" in task,
     )
 
 
@@ -180,8 +181,9 @@ class _Variables:
         """The declaration of the variable for a subject's number, and the statement that it may need besides."""
         if subject.column is None:
             self.values[subject] = subject.name
-            if subject.name in _HELPERS:
-                yield f"__u32 {subject.name} = {_HELPERS[subject.name]};", ""
+            found = None if subject.is_text else self._reads.task(subject.name)
+            if found is not None:
+                yield f"__u32 {subject.name} = {found};", ""
         elif subject.column.capture is not Capture.BYTES:
             self.values[subject] = name = safe_identifier(subject.name, self._taken)
             ctype = subject.column.value.scalar.c_name

@@ -13,11 +13,21 @@ from tpkit.codegen.reads import text_address, value_statement
 from tpkit.model import EventFormat
 from tpkit.record import COMM_SIZE, Capture, Column
 
+# What helpers tell of the task (bpf-helpers(7)).
+USER = "bpf_get_current_uid_gid()"
+# Where a call keeps them while it lasts.
+KEPT = {"pid": "pid", "tid": "tid", "uid": "_pad"}
+_HELPERS = {"uid": USER, "cpu": "bpf_get_smp_processor_id()"}
+
 
 class Reads(Protocol):
-    """What a function gets (parameter, declaration), of which plan; event: whose fields they are."""
+    """What a function gets (parameter, declaration), of which plan; event: whose fields they are.
+
+    keeps_task: whether the task's numbers and name are in it.
+    """
 
     parameter: str
+    keeps_task: bool
 
     @property
     def plan(self) -> ProbePlan | CallPlan:
@@ -30,6 +40,9 @@ class Reads(Protocol):
     @property
     def declaration(self) -> str:
         """The parameter, as C declares it."""
+
+    def task(self, name: str) -> str | None:
+        """What says a number of the task (``uid``); None: the function is given it."""
 
     def value(self, column: Column, target: str) -> str:
         """The statement that reads a column's number into a variable."""
@@ -45,6 +58,7 @@ class ContextReads:
     """An event's own context."""
 
     parameter = "ctx"
+    keeps_task = False
 
     def __init__(self, plan: ProbePlan) -> None:
         self.plan = plan
@@ -56,6 +70,10 @@ class ContextReads:
     def declaration(self) -> str:
         """See Reads."""
         return f"struct {self.plan.context_name} *ctx"
+
+    def task(self, name: str) -> str | None:
+        """See Reads."""
+        return _HELPERS.get(name)
 
     def value(self, column: Column, target: str) -> str:
         """See Reads."""
@@ -73,9 +91,13 @@ class ContextReads:
 
 
 class CallReads:
-    """What is kept of a call, when it returns: its arguments and the result."""
+    """What is kept of a call, when it returns: its arguments and the result, and whose it was when it was entered.
+
+    By then execve has given the thread another name, and setuid another user.
+    """
 
     parameter = "call"
+    keeps_task = True
 
     def __init__(self, plan: CallPlan) -> None:
         self.plan = plan
@@ -87,6 +109,10 @@ class CallReads:
         """See Reads."""
         return f"struct {self.plan.call_name} *call"
 
+    def task(self, name: str) -> str | None:
+        """See Reads."""
+        return f"call->record.header.{KEPT[name]}" if name in KEPT else _HELPERS.get(name)
+
     def value(self, column: Column, target: str) -> str:
         """See Reads."""
         return f"{target} = call->record.{column.value.name};"
@@ -94,7 +120,7 @@ class CallReads:
     def text(self, column: Column | None, name: str, value: str) -> tuple[str, ...]:
         """See Reads. A string that isn't wholly there is read again."""
         if column is None:
-            return _comm(name)
+            return _read(name, "kernel", str(COMM_SIZE), "call->record.header.comm")
         slot = self._slots[column.label]
         assert slot is not None  # a string is there at the entry
         size = f"call->record.{column.size.name if column.size else ''}"

@@ -142,10 +142,9 @@ class _Printer:
         yield f"if ({size} < 0)"
         yield f"\t{unread};"
         yield "else"
-        # A string's size counts the zero behind it.
         if column.display is Display.TEXT:
             self.needs.update(("print_string", "print_cut_string"))
-            yield f"\tprint_cut_string({data}, {size} - 1);"
+            yield f"\tprint_cut_string({data}, {size});"
             return
         self.needs.add("kept")
         yield f"\t{self._bytes_call(column, data, f'kept({size})')};"
