@@ -219,6 +219,12 @@ def is_root_owned(path: Path) -> bool:
     return status.st_uid == 0 and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
+def trusted_owners() -> set[int]:
+    """Whose files we may write into: root's, our own, and under sudo those of whoever called it."""
+    caller = os.environ.get("SUDO_UID", "") if os.geteuid() == 0 else ""
+    return {0, os.geteuid(), *([int(caller)] if caller.isdecimal() else [])}
+
+
 def clean_environment() -> dict[str, str]:
     """An environment for programs that we start: nothing of the caller's reaches them."""
     return {"PATH": ":".join(TRUSTED_PATH), "LC_ALL": "C.UTF-8"}

@@ -17,7 +17,7 @@ class Cause(StrEnum):
     """Why an event that was matched didn't get to the reader."""
 
     RING_FULL = "ring buffer full"
-    UNPAIRED = "entered before the trace began"
+    UNPAIRED = "entered before the trace, or refused by seccomp"
     UNKEPT = "too many calls at once"
     UNDECODABLE = "undecodable"
     OUTPUT = "output failed"

@@ -86,7 +86,7 @@ class ProgramStore:
         if self._folder is None or len(names) > FEW:
             return self._made(wanted)
         key = self._key(wanted, names)
-        file = f"{PREFIX}{crc32(key.encode()):08x}"
+        file = f"{PREFIX}{crc32(key.encode(errors='surrogateescape')):08x}"
         program = self._load(file, key)
         if program is None:
             program = self._made(wanted)

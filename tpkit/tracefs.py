@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -186,16 +187,19 @@ def _events_of(category: os.DirEntry[str]) -> list[TracepointId]:
     return found
 
 
+_OCTAL = re.compile(rb"\\([0-7]{3})")
+
+
 def _mounted(mounts: Path) -> Iterator[Path]:
     """Where else tracefs is mounted, from a mount table (proc_pid_mounts(5), octal escapes)."""
     try:
-        lines = mounts.read_text(errors="surrogateescape").splitlines()
+        lines = mounts.read_bytes().split(b"\n")  # other ends of lines may be in the name of a folder
     except OSError:
         return
     for line in lines:
-        _, place, kind, *_ = line.split(" ")
-        if kind == "tracefs":
-            yield Path(place.encode(errors="surrogateescape").decode("unicode_escape"))
+        match line.split(b" "):
+            case _, place, b"tracefs", *_:
+                yield Path(os.fsdecode(_OCTAL.sub(lambda found: bytes([int(found[1], 8) & 0xFF]), place)))
 
 
 def _nothing_found(mounts: Path, lockdown: Path) -> TracefsError:

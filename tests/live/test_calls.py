@@ -195,6 +195,30 @@ def test_a_call_that_began_before_is_counted(trace: StartTrace, waiting: MakeWai
     assert [line["cause"] for line in tracing.lines() if "lost" in line] == [UNPAIRED]
 
 
+# seccomp(2): what unlinkat gets is EPERM, before the tracepoint of its entry (syscall_trace_enter of kernel/entry).
+REFUSED = """
+import struct
+number = {number}
+code = struct.pack("HBBI" * 4, 0x20, 0, 0, 0, 0x15, 0, 1, number, 0x06, 0, 0, 0x50001, 0x06, 0, 0, 0x7FFF0000)
+kept = ctypes.create_string_buffer(code)
+program = struct.pack("HxxxxxxQ", 4, ctypes.addressof(kept))
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program, 0, 0) == 0
+for n in range(3): unlinkat(b"/nonexistent")
+"""
+
+
+def test_what_seccomp_refuses_is_counted(trace: StartTrace, caller: MakeCaller) -> None:
+    number = {"x86_64": 263, "aarch64": 35}[os.uname().machine]
+    calling = caller(REFUSED.replace("{number}", str(number)))
+    whole = trace("unlinkat", "-p", str(calling.pid), "-f", "json")
+    half = trace("sys_exit_unlinkat", "-p", str(calling.pid))
+    assert calling.go() == 0
+    assert whole.process.wait(60) == half.process.wait(60) == 0
+    assert whole.events() == []
+    assert whole.ledger()["lost"] == {UNPAIRED: 3}
+    assert calls_of(half) == ["sys_exit_unlinkat(ret=-EPERM)"] * 3
+
+
 def test_more_calls_at_once_than_can_be_kept(syscalls: Tracefs, caller: MakeCaller) -> None:
     """With a table for 5 calls instead of 16,384, and 12 threads that sleep at the same time."""
     threads = "several = [threading.Thread(target=time.sleep, args=(0.5,)) for n in range(12)]\n"

@@ -14,7 +14,7 @@ from tests.matrix.traced import Trace, trace, worker
 
 LONG = "x" * 300  # more than a name may have, and more than is kept of a string when a call is entered
 PAUSE = 0.2  # seconds
-UNPAIRED = "entered before the trace began"
+UNPAIRED = "entered before the trace, or refused by seccomp"
 
 # Signals let it go, so that it is in a call when the trace begins; a second thread is in the same call, traced from
 # its begin, while the first one makes others.

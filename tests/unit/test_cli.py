@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import FIXTURES, Run
+from tests.conftest import FIXTURES, Run, command
 
 TREE = str(FIXTURES / "7.2-x86_64")
 GUIDE = b"syscalls:sys_enter_unlinkat\nsyscalls:sys_exit_unlinkat\n"
@@ -136,3 +136,70 @@ def test_looking_things_up_needs_no_heavy_imports(verb: list[str]) -> None:
         [sys.executable, "-c", program, *verb, "--tracefs", TREE], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-inf", "-1", "0", "1e10", "x", ""])
+def test_durations_that_are_none(tpkit: Run, seconds: str) -> None:
+    done = tpkit("trace", "unlinkat", "-d", seconds, "--show-program")
+    assert done.returncode == 2
+    assert b"Invalid value for '-d'" in done.stderr
+
+
+# ------------------------------------------------------------------------------ outputs that aren't there
+
+
+COMMANDS = (
+    ("list", "unlinkat", "--tracefs", str(FIXTURES / "6.18-x86_64")),
+    ("describe", "syscalls:sys_enter_unlinkat", "--tracefs", str(FIXTURES / "6.18-x86_64")),
+    ("generate", "syscalls:sys_enter_unlinkat", "--tracefs", str(FIXTURES / "6.18-x86_64")),
+    ("doctor",),
+)
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=lambda each: each[0])
+@pytest.mark.parametrize("redirection", [">/dev/full", ">&-"])
+def test_output_that_cant_be_written(arguments: tuple[str, ...], redirection: str) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {redirection}', "sh", *command(*arguments)],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        timeout=120,
+        check=False,
+    )
+    words = done.stderr.decode()
+    assert words.startswith("tpkit: error: standard output: can't be written: ")
+    assert "Traceback" not in words
+    assert words.count("\n") == 1
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("redirection", ["<&-", "2>&-", "<&- 2>&-"])
+def test_without_the_other_standard_files(redirection: str) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {redirection}', "sh", *command(*COMMANDS[0])],
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stdout.decode().splitlines() == ["syscalls:sys_enter_unlinkat", "syscalls:sys_exit_unlinkat"]
+    assert (done.returncode, done.stderr) == (0, b"")
+    missing = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {redirection}', "sh", *command("list", "no-such-event", *COMMANDS[0][2:])],
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert missing.returncode == 1
+    assert missing.stdout == b""
+
+
+def test_types_of_a_hostile_format_dont_reach_the_terminal(tmp_path: Path, tpkit: Run) -> None:
+    folder = tmp_path / "events/c/n"
+    folder.mkdir(parents=True)
+    (tmp_path / "available_events").write_text("c:n\n")
+    field = "\tfield:char foo[\x1b(0<\u009b>)2J\udce9];\toffset:8;\tsize:4;\tsigned:0;\n"
+    text = f"name: n\nID: 1\nformat:\n{field}\nprint fmt: \"\"\n"
+    (folder / "format").write_text(text, errors="surrogateescape")
+    done = tpkit("list", "-v", "c:n", "--tracefs", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode().isprintable() or set(done.stdout.decode()) <= set(map(chr, range(32, 127))) | {"\n"}

@@ -42,6 +42,18 @@ def made(**members: Any) -> Program:
     return store(None).program(wanted(**members))
 
 
+def test_a_format_that_isnt_utf_8(folder: CacheFolder, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    shutil.copytree(FIXTURES / "6.18-x86_64", tree)
+    path = tree / "events/sched/sched_switch/format"
+    path.write_bytes(path.read_bytes().replace(b"==> next_comm", b"==>\xe9 next_comm"))
+    for _ in range(2):
+        again = store(folder, tree)
+        assert again.program(wanted()).layouts
+        assert again.why_not is None
+    assert len(files(folder)) == 1
+
+
 @pytest.mark.parametrize(
     "members",
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -300,6 +301,55 @@ def test_stop_before_and_after(program: Program) -> None:
     session.stop()
 
 
+class RingingRuntime(ReplayRuntime):
+    """A replay that can be waited for as a ring buffer can: its records come in the order of ends, not of begins."""
+
+    def start(self, program: Program) -> Ringing:
+        return Ringing(program, self._chunks, self._counts)
+
+
+class Ringing(Replaying):
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._bell = os.eventfd(1)
+
+    def ready_descriptor(self) -> int | None:
+        return self._bell
+
+    def close(self) -> None:
+        super().close()
+        os.close(self._bell)
+
+
+def at(program: Program, *times: int) -> bytes:
+    return ring(*(unlinkat(program, b"x", header={"time": time}) for time in times))
+
+
+def test_what_waits_at_the_end_comes_by_time_too(program: Program) -> None:
+    first = 1_000_000_000
+    chunks = [at(program, first + 400_000, first), at(program, first + 300_000, first + 50_000_000), at(program, first)]
+    session = Session(program, RingingRuntime(chunks))
+    session.stop()
+    with session:
+        batches = [delivery.batch for delivery in session]
+        assert session.ledger.is_balanced
+    times = [int(each) - first for batch in batches for each in batch.times()]
+    assert times == [0, 300_000, 400_000, 0, 50_000_000]  # what comes more than a window later can't be waited for
+
+
+def test_a_clock_that_isnt_the_kernels(program: Program) -> None:
+    """In a time namespace records seem to come from the future: they aren't kept back until then."""
+    later = time.monotonic_ns() + 10**15
+    with Session(program, RingingRuntime([at(program, later + n) for n in range(3)]), duration=1) as session:
+        assert [len(delivery.batch) for delivery in session] == [1, 1, 1]
+
+
+def test_a_month_is_no_shorter_than_a_day(program: Program) -> None:
+    runtime = RingingRuntime([at(program, 1), at(program, 2)])
+    with Session(program, runtime, duration=40 * 86_400, max_events=2) as session:
+        assert sum(len(delivery.batch) for delivery in session) == 2
+
+
 def test_a_process_that_doesnt_exist(program: Program) -> None:
     with pytest.raises(UsageError, match="there is no process"), Session(program, ReplayRuntime([]), pids=(1 << 22,)):
         pass
@@ -315,6 +365,20 @@ def test_output_follows_no_links(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match="second name"):
         Output.file(tmp_path / "second")
     assert target.read_text() == "precious"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_output_goes_into_nobody_elses_pipe(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path, 0o666)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        Output.file(path).close()
+        os.chown(path, 65534, 65534)
+        with pytest.raises(SinkError, match="somebody else"):
+            Output.file(path)
+    finally:
+        os.close(reader)
 
 
 def test_output_is_private_and_starts_empty(tmp_path: Path) -> None:

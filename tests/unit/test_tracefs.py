@@ -171,6 +171,17 @@ class TestLockdown:
         assert "run as root" in str(caught.value.remedy)
 
 
+def test_a_mount_table_with_hostile_names(tmp_path: Path) -> None:
+    """The kernel escapes blanks and newlines only, and users may mount with FUSE."""
+    place = tmp_path / "tracefs"
+    place.mkdir()
+    (place / "available_events").write_text("c:n\n")
+    mounts = tmp_path / "mounts"
+    odd = "".join(f"fuse /home/u/a{each}b fuse rw 0 0\n" for each in "\v\f\x1c\x1d\x1e\x85\u2028\r")
+    mounts.write_text(f"short line\n\n{odd}tracefs {place} tracefs rw 0 0\n", newline="")
+    assert Tracefs.find(mounts, places=()).root == place
+
+
 def test_mounts_are_found_wherever_they_are(tmp_path: Path) -> None:
     place = tmp_path / "my tracing"
     place.mkdir()

@@ -9,6 +9,7 @@ from tpkit.catalog import Catalog
 from tpkit.cli import options
 from tpkit.cli.options import NameSource
 from tpkit.cli.show import say, write
+from tpkit.decode.text import safe
 from tpkit.discover import events_of_bpftrace, not_found, select
 from tpkit.errors import EventNotFound, ToolError, TracefsError, UsageError
 from tpkit.model import EventFormat, TracepointId
@@ -103,4 +104,4 @@ def _json_line(event: EventFormat) -> str:
 
 
 def _text_lines(event: EventFormat) -> str:
-    return "".join([f"{event.id}\n", *[f"    {field.written}\n" for field in event.fields]])
+    return "".join([f"{event.id}\n", *[f"    {safe(field.written)}\n" for field in event.fields]])

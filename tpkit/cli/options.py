@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -103,8 +104,27 @@ Filters = Annotated[
         help="Only events of which this is so: 'ret < 0', 'pathname ~ \"/tmp/*\"'. May be given again; all must be so.",
     ),
 ]
+
+
+def _no_nan(value: float | None) -> float | None:
+    """Which is neither below a range nor above it."""
+    if value is not None and math.isnan(value):
+        raise typer.BadParameter("nan is no number.")
+    return value
+
+
+MAX_DURATION = 1e9  # seconds: 31 years
 Duration = Annotated[
-    float | None, typer.Option("-d", "--duration", metavar="SECONDS", min=0.001, help="End after this time.")
+    float | None,
+    typer.Option(
+        "-d",
+        "--duration",
+        metavar="SECONDS",
+        min=0.001,
+        max=MAX_DURATION,
+        callback=_no_nan,
+        help="End after this time.",
+    ),
 ]
 MaxEvents = Annotated[
     int | None, typer.Option("-M", "--max-events", metavar="EVENTS", min=1, help="End after so many events.")

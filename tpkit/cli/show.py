@@ -5,18 +5,25 @@ from __future__ import annotations
 import os
 import sys
 
-from tpkit.errors import TpkitError
+from tpkit.errors import SinkError, TpkitError
 
 
 def write(text: str) -> None:
-    """Data on stdout; ends the program quietly when its reader has gone, as head(1) does."""
+    """Data on stdout; ends the program quietly when its reader has gone, as head(1) does. Raises SinkError."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python must not flush what is left into the pipe when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_the_rest()
         raise SystemExit(0) from None
+    except OSError as error:
+        _forget_the_rest()
+        raise SinkError(f"can't be written: {error.strerror}", where="standard output") from None
+
+
+def _forget_the_rest() -> None:
+    """Python must not write what is left when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), sys.stdout.fileno())
 
 
 def say(message: str) -> None:

@@ -16,12 +16,29 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 def main() -> None:
     """Runs a command and exits with its status."""
+    _open_what_is_closed()
     # KeyboardInterrupt wouldn't do: click makes "Aborted!" and status 1 of it.
     signal.signal(signal.SIGINT, end_interrupted)
     sys.unraisablehook = _end_all_the_same
     # Whoever ignores it has the kernel throw away how children ended, and hands that on: execve(2), wait(2).
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _run()
+
+
+def _open_what_is_closed() -> None:
+    """Standard files that whoever started us has closed: else what we open next, a map or a pipe, is taken for one.
+
+    To write to the output is then an error, as it should be; what is said to nobody isn't.
+    """
+    for descriptor, flags in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, flags)  # the lowest number that is free: this one
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - for as long as we run
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
 
 
 def _end_all_the_same(found: sys.UnraisableHookArgs) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import struct
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,6 +21,9 @@ from tpkit.runtime.system_calls import MapKind
 _INSTRUCTION = struct.Struct("=BBhi")
 _LOAD_64 = 0x18  # BPF_LD | BPF_IMM | BPF_DW
 _PSEUDO_MAP_FD = 1
+# Where the byte of both registers has the source: struct bpf_insn of uapi/linux/bpf.h, whose bit fields follow the
+# order of bytes.
+_SOURCE = 4 if sys.byteorder == "little" else 0
 _MOVE = 0xB7  # BPF_ALU64 | BPF_MOV | BPF_K
 _CALL = 0x85  # BPF_JMP | BPF_CALL
 _PSEUDO_KFUNC_CALL = 2
@@ -150,7 +154,7 @@ def with_calls(code: bytes, functions: Mapping[int, int | None]) -> bytes:
         opcode, registers, _, immediate = _INSTRUCTION.unpack_from(code, place)
         if opcode == _CALL and not registers and immediate in functions:
             function = functions[immediate]
-            called = (_MOVE, 0, 0, 0) if function is None else (_CALL, _PSEUDO_KFUNC_CALL << 4, 0, function)
+            called = (_MOVE, 0, 0, 0) if function is None else (_CALL, _PSEUDO_KFUNC_CALL << _SOURCE, 0, function)
             _INSTRUCTION.pack_into(changed, place, *called)
     return bytes(changed)
 
@@ -170,7 +174,7 @@ def _map_places(code: bytes) -> Iterator[tuple[int, int]]:
     place = 0
     while place < len(code):
         opcode, registers, _, immediate = _INSTRUCTION.unpack_from(code, place)
-        if opcode == _LOAD_64 and registers >> 4 == _PSEUDO_MAP_FD:
+        if opcode == _LOAD_64 and registers >> _SOURCE & 0xF == _PSEUDO_MAP_FD:
             yield place, immediate
         place += 16 if opcode == _LOAD_64 else 8
     if place > len(code):

@@ -33,6 +33,7 @@ PAUSES = ((0.05, 0.01), (0.15, 0.005), (0.5, 0.001))  # up to this share of the 
 WINDOW = 1_000_000  # ns
 
 COUNT_EVERY = 0.1  # seconds between two looks at the programs' counters
+LONGEST = 3600.0  # seconds: poll(2) can't wait for a month
 LAST_WAIT = 0.2  # seconds that the last programs have to end, once no more events are wanted
 
 
@@ -190,17 +191,27 @@ class Session:
             self._busy = time.monotonic()
         if running.ready_descriptor() is None:
             return size, batch  # a recording: its order is as it was recorded
+        return size, self._in_order(batch, time.monotonic_ns())
+
+    def _in_order(self, batch: Batch, now: int | None) -> Batch:
+        """The records and those that were held, by time; held are now those that an older one may still follow.
+
+        now: in ns since boot; None: when the newest of them was over.
+        """
         if self._held is not None:
-            batch = Batch.joined([self._held, batch])
+            batch, self._held = Batch.joined([self._held, batch]), None
         if not len(batch):
-            return 0, batch
+            return batch
         ends = batch.ends()
         if bool((ends[1:] < ends[:-1]).any()):
             order = np.argsort(ends, kind="stable")
             batch, ends = batch[order], ends[order]
-        old = int(np.searchsorted(ends, time.monotonic_ns() - WINDOW))
+        newest = int(ends[-1])
+        if now is not None and newest > now:  # time_namespaces(7): our clock isn't the kernel's, and can't tell
+            return batch
+        old = int(np.searchsorted(ends, (newest if now is None else now) - WINDOW))
         self._held = batch[old:].compact() if old < len(batch) else None
-        return size, batch[:old]
+        return batch[:old]
 
     def _drain(self, running: Running) -> Iterator[Delivery]:
         """What still waits once nothing new can come."""
@@ -213,14 +224,15 @@ class Session:
 
     def _rest_of(self, running: Running) -> Iterator[Batch]:
         """All that is on its way: until the account is balanced, or its last programs had the time to end."""
-        held, self._held = self._held, None
-        if held is not None:
-            yield held
         end = time.monotonic() + LAST_WAIT
         while True:
             batch = running.read()
             if len(batch):
-                yield batch
+                yield batch if running.ready_descriptor() is None else self._in_order(batch, None)
+                continue
+            held, self._held = self._held, None
+            if held is not None:
+                yield held
                 continue
             self._books.count(running)
             if self._books.is_balanced or time.monotonic() > end:
@@ -273,7 +285,7 @@ class Session:
             waits.append(2 * WINDOW / 1e9)
         elif self._counted < self._busy:
             waits.append(COUNT_EVERY)
-        return max(0.0, min(waits)) * 1000 if waits else None
+        return max(0.0, min(*waits, LONGEST)) * 1000 if waits else None
 
     def _close(self) -> None:
         if self._running is not None:

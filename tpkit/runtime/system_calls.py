@@ -68,7 +68,6 @@ _PERF_SAMPLE_RAW = 1 << 10
 _PERF_ATTR_SIZE = 64  # PERF_ATTR_SIZE_VER0
 _PERF_FLAG_FD_CLOEXEC = 8
 _PR_SET_PDEATHSIG = 1  # uapi/linux/prctl.h
-_PERF_IOC_ENABLE = 0x2400  # _IO('$', 0)
 _NAME_SIZE = 16  # BPF_OBJ_NAME_LEN
 _MISSES = 208  # struct bpf_prog_info: where recursion_misses is, behind run_cnt (Linux 5.12, commit 9ed9e9ba2337)
 
@@ -136,7 +135,10 @@ def misses(descriptor: int) -> int:
 
 
 def open_tracepoint(number: int) -> int:
-    """A perf event of a tracepoint, in all processes on all CPUs, for a program to be attached to. Raises OSError."""
+    """A perf event of a tracepoint, in all processes on all CPUs, for a program to be attached to; it is enabled.
+
+    Raises OSError.
+    """
     # type, size, config, sample_period, sample_type, read_format, flags, wakeup_events
     head = struct.pack("=IIQQQQQI", _PERF_TYPE_TRACEPOINT, _PERF_ATTR_SIZE, number, 1, _PERF_SAMPLE_RAW, 0, 0, 1)
     attributes = ctypes.create_string_buffer(head, _PERF_ATTR_SIZE)
@@ -147,9 +149,8 @@ def open_tracepoint(number: int) -> int:
 
 
 def attach(event: int, program: int) -> None:
-    """Puts a program on a perf event's tracepoint, and lets it run. Raises OSError."""
+    """Puts a program on a perf event's tracepoint, where it runs from now on. Raises OSError."""
     fcntl.ioctl(event, _numbers().set_bpf, program)
-    fcntl.ioctl(event, _PERF_IOC_ENABLE, 0)
 
 
 def barrier_command(command: int) -> Callable[[], object]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tpkit.codegen.generated import GeneratedFile
 from tpkit.errors import SinkError
+from tpkit.host import trusted_owners
 
 MARK = b"Made by tpkit "  # in the first lines of all that the templates make
 _MARKED = 1024  # bytes to look for it in
@@ -55,7 +56,7 @@ def _opened(folder: Path) -> Iterator[int]:
 def _refuse_shared(descriptor: int, folder: Path) -> None:
     """Nobody else may swap the files before they are built and run, perhaps by root."""
     status = os.fstat(descriptor)
-    if status.st_uid not in _trusted_owners():
+    if status.st_uid not in trusted_owners():
         raise SinkError(
             "belongs to somebody else, who could change what you build and run there",
             where=str(folder),
@@ -67,12 +68,6 @@ def _refuse_shared(descriptor: int, folder: Path) -> None:
             where=str(folder),
             remedy="give a folder of your own below it",
         )
-
-
-def _trusted_owners() -> set[int]:
-    """Root, ourselves, and under sudo whoever called it."""
-    caller = os.environ.get("SUDO_UID", "") if os.geteuid() == 0 else ""
-    return {0, os.geteuid(), *([int(caller)] if caller.isdecimal() else [])}
 
 
 def _refuse_foreign(descriptor: int, path: Path, *, force: bool) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tpkit.errors import SinkError
+from tpkit.host import trusted_owners
 
 # Between two writes a signal gets its turn; and from what is written at once, the kernel can't take all.
 _MOST_AT_ONCE = 1 << 24
@@ -68,7 +69,10 @@ class Output:
             if status.st_uid != os.geteuid() or status.st_nlink > 1:
                 raise SinkError("belongs to somebody else, or has a second name", where=self._name, remedy="remove it")
             os.ftruncate(self.descriptor, 0)
-        elif not (stat.S_ISCHR(status.st_mode) or stat.S_ISFIFO(status.st_mode)):
+        elif stat.S_ISFIFO(status.st_mode):
+            if status.st_uid not in trusted_owners():
+                raise SinkError("is a pipe of somebody else, who would read it", where=self._name, remedy="remove it")
+        elif not stat.S_ISCHR(status.st_mode):
             raise SinkError("isn't a file that can be written", where=self._name, remedy="give another path to -o")
 
     def is_terminal(self) -> bool:
