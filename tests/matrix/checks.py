@@ -72,6 +72,7 @@ CHECKS = (
     Check("bpftrace", check_targets.bpftrace, seconds=600),
     Check("rendered", check_rendering.rendered),
     Check("live suite", check_live_suite.live, seconds=3600),
+    Check("every event", check_live_suite.every_event, seconds=1800),
     Check("left over", check_left_over.left_over),
     # Last, as it loads modules: their tracepoints come and go with them, and not all of them are tame.
     Check(HARVEST, check_formats.harvest, of_kernel=True),
