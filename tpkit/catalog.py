@@ -9,11 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tpkit.format_cache import FormatCache
-from tpkit.model import EventFormat, TracepointId
+from tpkit.model import EnumValue, EventFormat, TracepointId
 from tpkit.tracefs import Tracefs
 from tpkit.version import __version__
+
+if TYPE_CHECKING:
+    from tpkit.btf import Btf
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _SOURCES = ("format_parser.py", "model.py", "format_cache.py")
@@ -30,6 +34,7 @@ class Catalog:
         self._boot_id = boot_id
         self._version = version
         self._ids: list[TracepointId] | None = None
+        self._values: EnumValue | None = None
 
     @classmethod
     def of(cls, tree: Tracefs) -> Catalog:
@@ -62,6 +67,26 @@ class Catalog:
             if self._state() == state:
                 self._cache.add(state, found)
         return found
+
+    def btf(self) -> Btf | None:
+        """The BTF of the kernel whose tree this is; a copied one may have brought its own, as ``btf.vmlinux``.
+
+        Raises BtfError.
+        """
+        from tpkit.btf import load_btf, load_kernel_btf
+
+        return load_btf(self.tree.root / "btf.vmlinux") if self.tree.captured else load_kernel_btf()
+
+    def enum_value(self, name: str) -> int | None:
+        """What an enum of that kernel calls so, None where its BTF doesn't say; BTF is read for the first name."""
+        if self._values is None:
+            from tpkit.btf import BtfError, enum_values
+
+            try:
+                self._values = enum_values(self.btf())
+            except BtfError:
+                self._values = enum_values(None)
+        return self._values(name)
 
     def _parsed(self, events: Sequence[TracepointId]) -> list[EventFormat]:
         from tpkit.format_parser import parse_event  # and with it pyparsing

@@ -139,7 +139,7 @@ def _table_dict(table: Decoding) -> dict[str, Any]:
         "expression": table.source,
         "flags": table.is_flags,
         "delimiter": table.delimiter,
-        "entries": [{"value": number, "source": source, "text": text} for number, source, text in table.entries],
+        "entries": [{"value": number, "source": source, "text": text} for number, source, text in table.shown],
     }
 
 

@@ -13,6 +13,17 @@ from tpkit.model import TracepointId
 
 _PREFIX = re.compile(r"^(?:tracepoint|t):", re.IGNORECASE)
 
+# System calls whose tracepoints have the name of the kernel's function, and not that of the call itself (syscall(2),
+# strace): the function's got a prefix when it replaced an older one.
+_CALLS = {
+    "stat": "newstat",
+    "fstat": "newfstat",
+    "lstat": "newlstat",
+    "uname": "newuname",
+    "umount2": "umount",
+    "sendfile": "sendfile64",
+}
+
 Matcher = Callable[[TracepointId], bool]
 
 
@@ -21,10 +32,14 @@ def name_matcher(part: str) -> Matcher:
     part = part.removeprefix("!")
     halves = split_name(part)
     if halves is not None:
-        pattern = glob(":".join(halves))
+        category, name = halves
+        pattern = glob(f"{category}:{_CALLS.get(name, name) if category == 'syscalls' else name}")
         return lambda event: bool(pattern(str(event)))
-    word = glob(without_prefix(part))
-    return lambda event: bool(word(event.name) or word(event.category))
+    name = without_prefix(part)
+    word, call = glob(name), _CALLS.get(name)
+    return lambda event: bool(word(event.name) or word(event.category)) or (
+        event.name == call and event.category == "syscalls"
+    )
 
 
 def means(names: str, event: TracepointId) -> bool:

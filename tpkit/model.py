@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -176,6 +177,15 @@ class Field:
             return f"{text} {self.name}"
         start = text.index("[")
         return f"{text[:start].rstrip()} {self.name}{text[start:]}"
+
+
+EnumValue = Callable[[str], int | None]
+"""What a kernel's enums call by a name, which is all that its formats say of some numbers; None for other names."""
+
+
+def no_value(_name: str) -> int | None:
+    """Where nothing is known of a kernel's enums."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tpkit.errors import UsageError
 from tpkit.filters.tree import Filter
-from tpkit.model import EventFormat, TracepointId
+from tpkit.model import EnumValue, EventFormat, TracepointId, no_value
 from tpkit.record import COMM_SIZE, RecordLayout
 
 MAX_STRING_SIZE = 4096  # PATH_MAX of uapi/linux/limits.h
@@ -67,7 +67,7 @@ class ProbeSpec:
     memory whose size the caller tells.
     filters: what events have to fulfil, each of those that it is for, all of them together; failed: only calls that
     failed; min_latency: only calls that took at least so many ns; machine: whose numbers the flags of system calls
-    are (``uname -m``).
+    are (``uname -m``); enum_value: what the kernel's enums call by the names that are left in print fmts.
 
     Raises UsageError for values that no kernel has, and FilterError for a filter that is for none of the events.
     """
@@ -89,6 +89,7 @@ class ProbeSpec:
     failed: bool = False
     min_latency: int = 0
     machine: str = "x86_64"
+    enum_value: EnumValue = no_value
 
     def __post_init__(self) -> None:
         if not self.events and not self.calls:

@@ -7,6 +7,7 @@ was made of as its key: the formats' texts as the kernel has them, what is wante
 from __future__ import annotations
 
 import json
+import os
 from binascii import crc32
 from collections.abc import Iterator
 from contextlib import suppress
@@ -122,6 +123,7 @@ class ProgramStore:
             failed=wanted.failed,
             min_latency=wanted.min_latency,
             machine=wanted.machine,
+            enum_value=self._catalog.enum_value,
         )
 
     def _names(self, wanted: Wanted) -> Iterator[TracepointId]:
@@ -140,7 +142,9 @@ class ProgramStore:
         own = None if wanted.own_pid is None else 1
         shape = replace(wanted, pids=(1,) * len(wanted.pids), tids=(1,) * len(wanted.tids), exclude_pid=own)
         texts = [self._catalog.tree.format_text(name) for name in names]
-        return "\n".join([_code_state(), json.dumps(astuple(shape), default=repr), *texts])
+        # What a format says by an enum's name is the kernel's own affair.
+        kernel = f"{os.uname().release} {os.uname().version}" if not self._catalog.tree.captured else ""
+        return "\n".join([_code_state(), kernel, json.dumps(astuple(shape), default=repr), *texts])
 
     def _load(self, file: str, key: str) -> Program | None:
         assert self._folder is not None

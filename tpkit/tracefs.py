@@ -26,6 +26,7 @@ READ_REMEDY = (
     "run as root; or let a group of this user read it, as root: mount -o remount,gid=GROUP,mode=750 /sys/kernel/tracing"
 )
 EMPTY_REMEDY = "the kernel may lack CONFIG_EVENT_TRACING"
+COPY_REMEDY = "copy events/ as well, with cp -r: for tar and rsync the files of tracefs are empty"
 LOCKED = "kernel lockdown in confidentiality mode closes tracefs"
 MAX_BYTES = 16 << 20  # available_events of a large kernel has 300 KiB
 
@@ -87,7 +88,7 @@ class Tracefs:
             raise TracefsEmpty(
                 "there are no events here",
                 where=str(self.root),
-                remedy=EMPTY_REMEDY if not self.captured else "copy events/ as well",
+                remedy=COPY_REMEDY if self.captured else EMPTY_REMEDY,
             )
         return found
 

@@ -90,8 +90,18 @@ def value_width(field: Field) -> Width | None:
     return Width(field.size, bool(field.signed))
 
 
+# System calls' arguments that are descriptors or processes, which the kernel takes for an int whatever type it gives
+# them: SYSCALL_DEFINE1(close, unsigned int, fd), readv's unsigned long fd, ptrace's long pid. -1 is none of them.
+_INTEGERS = {
+    **dict.fromkeys(("fd", "fildes", "oldfd", "newfd"), ("unsigned int", "unsigned long")),
+    "pid": ("long",),
+}
+
+
 def argument_width(field: Field) -> Width | None:
     """The width of a system call's argument: the declared type's; its slot's ``signed`` means nothing."""
+    if field.type.text in _INTEGERS.get(field.name, ()):
+        return _S32
     return width_of(field.type) or value_width(field)
 
 

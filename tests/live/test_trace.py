@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -267,6 +268,20 @@ def test_unknown_events(syscalls: Tracefs, tpkit: Run) -> None:
     done = tpkit("trace", "syscalls:sys_enter_unlinkta")
     assert done.returncode == 1
     assert b"did you mean syscalls:sys_enter_unlinkat" in done.stderr
+
+
+@pytest.mark.usefixtures("syscalls")
+def test_tab_knows_events_and_calls() -> None:
+    def completed(word: str) -> set[str]:
+        shell = {"_TPKIT_COMPLETE": "complete_bash", "COMP_WORDS": f"tpkit trace {word}", "COMP_CWORD": "2"}
+        program = "import sys; from tpkit.cli.start import main; sys.argv = ['tpkit']; main()"
+        environment = {**os.environ, **shell}
+        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=True)
+        return set(done.stdout.decode().split())
+
+    assert completed("unlinka") == {"unlinkat"}
+    assert completed("syscalls:unlinka") == {"syscalls:unlinkat"}
+    assert completed("sys_enter_unlinka") == {"sys_enter_unlinkat"}
 
 
 def test_show_program_loads_nothing(syscalls: Tracefs, tpkit: Run) -> None:

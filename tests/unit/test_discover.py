@@ -9,6 +9,7 @@ import pytest
 
 from tpkit import EventNotFound, InvalidName, Tracefs, TracepointId, UsageError
 from tpkit.discover import NO_SYSCALLS, not_found, parse_bpftrace_list, resolve, resolve_calls, select, suggest
+from tpkit.event_pattern import means
 
 NAMES = """sched:sched_switch sched:sched_wakeup sched:sched_stat_runtime syscalls:sys_enter_open
 syscalls:sys_enter_openat syscalls:sys_enter_unlink syscalls:sys_enter_unlinkat syscalls:sys_exit_unlinkat
@@ -102,6 +103,14 @@ BOTH = ["syscalls:sys_enter_unlinkat", "syscalls:sys_exit_unlinkat"]
 def test_calls(wanted: str, pair: bool | None, events: list[str], calls: list[str]) -> None:
     chosen = resolve_calls(map(TracepointId.parse, CALL_NAMES), [wanted], pair=pair)
     assert (names(list(chosen.events)), names(list(chosen.calls))) == (events, calls)
+
+
+@pytest.mark.parametrize("wanted", ["fstat", "syscalls:fstat", "newfstat", "fstat,!syscalls:openat", "*newfstat"])
+def test_calls_by_the_names_that_everybody_knows(wanted: str) -> None:
+    known = [TracepointId("syscalls", f"sys_{half}_{call}") for half in ("enter", "exit") for call in ("newfstat", "x")]
+    chosen = resolve_calls(known, [wanted])
+    assert (chosen.events, names(list(chosen.calls))) == ((), ["syscalls:newfstat"])
+    assert means(wanted, chosen.calls[0])
 
 
 def test_no_such_call() -> None:

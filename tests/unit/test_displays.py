@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 
 import pytest
@@ -11,8 +12,8 @@ from tpkit.codegen.columns import plan_columns
 from tpkit.decode.naming import number_shower
 from tpkit.decode.words import address, numbers
 from tpkit.format_parser import parse_event
-from tpkit.model import TracepointId
-from tpkit.record import Column, Display
+from tpkit.model import EventFormat, TracepointId
+from tpkit.record import Column, Display, Scalar
 
 
 def column(read: ReadFixture, event: str, name: str, kernel: str = "6.18") -> Column:
@@ -50,6 +51,55 @@ def test_numbers_as_text(read_fixture: ReadFixture) -> None:
     assert [result(n) for n in (0, -2, -4000)] == ["0", "-ENOENT", "-4000"]
     directory = number_shower(column(read_fixture, "syscalls:sys_enter_unlinkat", "dfd"))
     assert [directory(n) for n in (-100, 3)] == ["AT_FDCWD", "3"]
+
+
+def made_up(event: str, declaration: str, size: int, print_fmt: str = '""') -> EventFormat:
+    field = f"\tfield:{declaration};\toffset:16;\tsize:{size};\tsigned:0;\n"
+    name = TracepointId.parse(event)
+    return parse_event(f"name: {name.name}\nID: 1\nformat:\n{field}\nprint fmt: {print_fmt}\n", name)
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    ["unsigned int fd", "unsigned int fildes", "unsigned int newfd", "unsigned long fd", "long pid", "int fd"],
+)
+def test_descriptors_and_processes_may_be_none(declaration: str) -> None:
+    (source,) = plan_columns(made_up("syscalls:sys_enter_x", declaration, 8), 64)
+    assert (source.column.value.scalar, number_shower(source.column)(-1)) == (Scalar.S32, "-1")
+
+
+@pytest.mark.parametrize("declaration", ["unsigned int max_fd", "unsigned int nfds", "unsigned long len"])
+def test_other_numbers_have_no_sign(declaration: str) -> None:
+    (source,) = plan_columns(made_up("syscalls:sys_enter_x", declaration, 8), 64)
+    assert not source.column.value.scalar.is_signed
+
+
+@pytest.mark.parametrize(("number", "name"), [(0, "0"), (1, "1"), (2, "ABS"), (3, "REL"), (7, "7")])
+def test_names_that_only_the_kernels_enums_know(number: int, name: str) -> None:
+    table = '{ HRTIMER_MODE_ABS, "ABS" }, { HRTIMER_MODE_REL, "REL" }'
+    event = made_up("timer:x", "enum hrtimer_mode mode", 4, f'"%s", __print_symbolic(REC->mode, {table})')
+    known = {"HRTIMER_MODE_ABS": 2, "HRTIMER_MODE_REL": 3}  # what a kernel's BTF may say
+    (source,) = plan_columns(event, 64, enum_value=known.get)
+    assert number_shower(source.column)(number) == name
+    (source,) = plan_columns(event, 64)
+    assert number_shower(source.column)(number) == str(number)
+
+
+@pytest.mark.parametrize("kernel", ["5.10", "6.18", "7.2"])
+def test_states_are_those_of_the_kernels_own_text(read_fixture: ReadFixture, kernel: str) -> None:
+    event = read_fixture("sched:sched_switch", kernel)
+    show = number_shower(column(read_fixture, "sched:sched_switch", "prev_state", kernel))
+    field = event.field("prev_state")
+    for state in (0, *(1 << bit for bit in range(9)), 3, 0x41):
+        record = bytearray(64)
+        record[field.offset : field.offset + 8] = state.to_bytes(8, "little")
+        assert f" prev_state={show(state)} ==>" in event.render(bytes(record))
+
+
+def test_errors_have_the_kernels_names(read_fixture: ReadFixture) -> None:
+    result = number_shower(column(read_fixture, "syscalls:sys_exit_unlinkat", "ret"))
+    numbers_of_errors = (errno.EOPNOTSUPP, errno.EDEADLK, errno.EAGAIN, errno.ENOENT)
+    assert [result(-n) for n in numbers_of_errors] == ["-EOPNOTSUPP", "-EDEADLK", "-EAGAIN", "-ENOENT"]
 
 
 def test_devices(read_fixture: ReadFixture) -> None:

@@ -369,3 +369,15 @@ def test_who_wants_colours() -> None:
     assert wants_colours({"TERM": "xterm", "NO_COLOR": ""})  # no-color.org: when present and not empty
     assert not wants_colours({"TERM": "dumb"})
     assert not wants_colours({})
+
+
+# ---------------------------------------------------------------------------------------- addresses
+
+
+def test_addresses_are_strings_for_machines_too(tmp_path: Path) -> None:
+    """jq and JavaScript keep 53 bits of a number."""
+    layout = fixture_layout("kmem:kmalloc")
+    address, text = 0xFFFF_FFFF_8142_CAB1, "0xffffffff8142cab1"
+    (event,) = json_of(tmp_path, record((layout,), 0, {}, call_site=address, ptr=address), layouts=(layout,))
+    assert (event["args"]["call_site"], event["args"]["ptr"]) == (text, text)
+    assert event["args"]["bytes_req"] == 0

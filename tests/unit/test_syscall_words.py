@@ -68,8 +68,6 @@ def table(argument: str, ctype: str, machine: str = "x86_64") -> SymbolTable | N
         ("mmap.flags", "unsigned long", 0x22, "MAP_PRIVATE|MAP_ANONYMOUS"),
         ("mmap.flags", "unsigned long", 0x54040022, "MAP_PRIVATE|MAP_ANONYMOUS|MAP_HUGETLB|MAP_HUGE_2MB"),
         ("mmap.flags", "unsigned long", 0x2A, "MAP_ANONYMOUS|0xa"),
-        ("mmap.fd", "unsigned long", 2**64 - 1, "-1"),
-        ("mmap.fd", "unsigned long", 2**32 - 1, "-1"),
         ("madvise.behavior", "int", 0, "MADV_NORMAL"),
         ("socket.type", "int", 0x80805, "SOCK_SEQPACKET|SOCK_NONBLOCK|SOCK_CLOEXEC"),
         ("socket.type", "int", 0x80007, "SOCK_CLOEXEC|0x7"),

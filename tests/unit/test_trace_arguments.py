@@ -48,15 +48,22 @@ def test_an_option_without_its_value_stays_for_click_to_complain() -> None:
 @pytest.mark.parametrize(
     ("given", "own", "command"),
     [
-        ("unlinkat", "unlinkat", ""),
+        ("unlinkat", "unlinkat", None),
         ("unlinkat -- rm -f x", "unlinkat", "rm -f x"),
         ("unlinkat -- sh -c a -- b", "unlinkat", "sh -c a -- b"),
         ("-- make -e x --filter y", "", "make -e x --filter y"),
         ("unlinkat --", "unlinkat", ""),
     ],
 )
-def test_a_command_is_left_as_it_is(given: str, own: str, command: str) -> None:
-    assert split_command(given.split()) == (own.split(), command.split())
+def test_a_command_is_left_as_it_is(given: str, own: str, command: str | None) -> None:
+    assert split_command(given.split()) == (own.split(), None if command is None else command.split())
+
+
+@pytest.mark.parametrize("rest", [("--",), ("--", "")])
+def test_a_command_that_is_none_is_no_trace_of_the_whole_machine(tpkit: Run, rest: tuple[str, ...]) -> None:
+    done = tpkit("trace", "unlinkat", *rest)
+    assert done.returncode == 2
+    assert b"tpkit: error: --: there is no command behind it" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -112,6 +119,10 @@ def test_numbers_and_users() -> None:
         ("unlinkat", "--min-latency", "5"),
         ("unlinkat", "-u", "nobody knows this one"),
         ("unlinkat", "-t", "x"),
+        ("unlinkat", "-t", str((1 << 22) - 1)),
+        ("unlinkat", "-p", "1", "--", "true"),
+        ("unlinkat", "-t", "1", "--", "true"),
+        ("unlinkat", "--min-latency", "99999999999999s"),
         ("-e",),
         ("unlinkat", "-e", "a", "--filter"),
     ],

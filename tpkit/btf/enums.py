@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 
 from tpkit.btf.blob import BtfError
 from tpkit.btf.types import Btf
+from tpkit.model import EnumValue
 
 
-def enum_values(btf: Btf | None) -> Callable[[str], int | None]:
+def enum_values(btf: Btf | None) -> EnumValue:
     """What answers an enum name with its value, each looked up once; None without BTF or for damaged BTF."""
 
     def value(name: str) -> int | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tpkit.cli import options
@@ -13,7 +12,6 @@ from tpkit.cli.show import write
 from tpkit.discover import resolve
 
 if TYPE_CHECKING:
-    from tpkit.btf import Btf
     from tpkit.context import Access
     from tpkit.description import Context, Description
     from tpkit.print_fmt import Decoding
@@ -36,19 +34,12 @@ def describe(
     from tpkit.description import describe_event  # help needn't wait for it
 
     catalog = open_catalog(tracefs)
-    btf = kernel_btf(tracefs)
+    btf = catalog.btf()
     texts = []
     for event in catalog.events(resolve(catalog.ids(), events)):
         description = describe_event(event, btf)
         texts.append(json.dumps(description.to_dict()) + "\n" if json_lines else _text(description))
     write("".join(texts) if json_lines else "\n".join(texts))
-
-
-def kernel_btf(tracefs: Path | None) -> Btf | None:
-    """The running kernel's, which says nothing of a copied tree; that may have brought its own."""
-    from tpkit.btf import load_btf, load_kernel_btf
-
-    return load_kernel_btf() if tracefs is None else load_btf(tracefs / "btf.vmlinux")
 
 
 def _text(description: Description) -> str:
@@ -95,7 +86,7 @@ def _table(accesses: tuple[Access, ...]) -> list[str]:
 def _names(table: Decoding) -> list[str]:
     """A table of the print fmt: the expression that it decodes, and its names."""
     kind = f"flags, {table.delimiter!r} between them" if table.is_flags else "one of"
-    entries = [f"{_number(number, source)} {text}" for number, source, text in table.entries]
+    entries = [f"{_number(number, source)} {text}" for number, source, text in table.shown]
     wrapped = textwrap.wrap(", ".join(entries), WIDTH - 6, break_on_hyphens=False)
     return [f"  {_looked_up(table)}: {kind}", *(f"      {line}" for line in wrapped), ""]
 

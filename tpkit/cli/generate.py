@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tpkit.cli import options
+from tpkit.cli.list import open_catalog
 from tpkit.cli.options import Section, Target
 from tpkit.cli.show import say, write
 from tpkit.errors import UsageError
 
 if TYPE_CHECKING:
+    from tpkit.catalog import Catalog
     from tpkit.codegen.generated import GeneratedFile
     from tpkit.program import ProbeSpec
 
@@ -42,16 +44,17 @@ def generate(
 
     The code is yours. Without -o one file goes to stdout; libbpf makes a folder.
     """
-    from tpkit.cli.request import chosen_events, probe_spec  # heavy imports, which help needn't wait for
+    from tpkit.cli.request import probe_spec  # heavy imports, which help needn't wait for
 
     _refuse_others_options(target, pair=pair, portable=portable, section=section, printk=printk)
     if target is not Target.BCC and filters:
         raise UsageError("filters are for --target bcc only, as yet", where="--filter")
     if target is Target.LIBBPF and output is None:
         raise UsageError("a libbpf program is several files", where="--target libbpf", remedy="give a folder: -o DIR")
-    wanted = chosen_events(_with_partners(events) if pair else events, tracefs)
-    spec = probe_spec(wanted, pid, comm, string_size, filters=filters)
-    make = _maker(target, tracefs, pair=pair, portable=portable, section=section, printk=printk)
+    catalog = open_catalog(tracefs)
+    names = _with_partners(events) if pair else events
+    spec = probe_spec(catalog, names, pid, comm, string_size, filters=filters)
+    make = _maker(target, catalog, pair=pair, portable=portable, section=section, printk=printk)
     _deliver(make(spec), output, target, force=force)
 
 
@@ -69,13 +72,15 @@ def _with_partners(names: Iterable[str]) -> list[str]:
     """Of each system call both events, whichever is named; ``unlinkat`` alone is a system call's name."""
     both: list[str] = []
     for name in names:
+        if ":" in name and not name.startswith("syscalls:"):
+            raise UsageError("only system calls have an entry and a return", where="--pair", remedy=f"without {name}")
         call = name.removeprefix("syscalls:").removeprefix("sys_enter_").removeprefix("sys_exit_")
         both += [f"syscalls:sys_enter_{call}", f"syscalls:sys_exit_{call}"]
     return list(dict.fromkeys(both))
 
 
 def _maker(
-    target: Target, tracefs: Path | None, *, pair: bool, portable: bool, section: Section, printk: bool
+    target: Target, catalog: Catalog, *, pair: bool, portable: bool, section: Section, printk: bool
 ) -> Callable[[ProbeSpec], tuple[GeneratedFile, ...]]:
     """What makes the files."""
     if target is Target.BCC:
@@ -86,13 +91,17 @@ def _maker(
         from tpkit.codegen.bpftrace import generate_bpftrace
 
         return lambda spec: generate_bpftrace(spec, pair=pair)
-    from tpkit.cli.describe import kernel_btf
     from tpkit.codegen.libbpf import LibbpfOptions, generate_libbpf
     from tpkit.codegen.libbpf_printk import generate_printk
 
     chosen = LibbpfOptions(portable=portable, short_section=section is Section.TP)
     make = generate_printk if printk else generate_libbpf
-    return lambda spec: make(spec, kernel_btf(tracefs), chosen)
+    return lambda spec: make(spec, catalog.btf(), chosen)
+
+
+def _started(path: Path) -> str:
+    """As a shell starts it: a name without a folder is looked for elsewhere."""
+    return str(path) if len(path.parts) > 1 else f"./{path}"
 
 
 def _deliver(files: tuple[GeneratedFile, ...], output: Path | None, target: Target, *, force: bool) -> None:
@@ -104,7 +113,7 @@ def _deliver(files: tuple[GeneratedFile, ...], output: Path | None, target: Targ
     for path in write_files(output, files, force=force):
         write(f"{path}\n")
     if target is Target.LIBBPF:
-        program = output / files[0].name.removesuffix(".bpf.c")
+        program = _started(output / files[0].name.removesuffix(".bpf.c"))
         say(f"build it with: make -C {output}; run it with: sudo {program}")
     else:
-        say(f"run it with: sudo {output / files[0].name}")
+        say(f"run it with: sudo {_started(output / files[0].name)}")

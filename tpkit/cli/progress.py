@@ -6,6 +6,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from tpkit.cli.show import write_words
+
 if TYPE_CHECKING:
     from tpkit.runtime.session import Session
 
@@ -75,14 +77,12 @@ class _Line:
 
     def show(self, text: str) -> None:
         """This, and nothing of what stood there."""
-        sys.stderr.write(f"\r{text}{' ' * (len(self._shown) - len(text))}")
-        sys.stderr.flush()
+        write_words(f"\r{text}{' ' * (len(self._shown) - len(text))}")
         self._shown = text
 
     def clear(self) -> None:
         """Leave the line to others."""
         if self._shown:
             self.show("")
-            sys.stderr.write("\r")
-            sys.stderr.flush()
+            write_words("\r")
             self._shown = ""

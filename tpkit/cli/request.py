@@ -6,15 +6,12 @@ import os
 import pwd
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from tpkit.catalog import Catalog
-from tpkit.cli.list import open_catalog
 from tpkit.discover import resolve
 from tpkit.errors import UsageError
 from tpkit.filters.tree import Filter
 from tpkit.host import pid_namespace
-from tpkit.model import EventFormat
 from tpkit.program import RING_SIZES, ProbeSpec
 
 
@@ -51,6 +48,7 @@ def size_of(text: str) -> int:
     return 1 << (int(number) * _UNITS.get(unit, 1) - 1).bit_length()
 
 
+MAX_LATENCY = 366 * 86_400 * 1_000_000_000  # ns
 _TIMES = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 
 
@@ -61,33 +59,35 @@ def nanoseconds_of(text: str | None) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s)", text)
     if found is None:
         raise UsageError(f"{text!r} is no time", where="--min-latency", remedy="give 500us, 1ms or 2.5s")
-    return round(float(found[1]) * _TIMES[found[2]])
-
-
-def chosen_events(names: list[str], tracefs: Path | None = None) -> tuple[EventFormat, ...]:
-    """The formats of the events that the names stand for. Raises EventNotFound and the errors of tracefs."""
-    catalog: Catalog = open_catalog(tracefs)
-    return tuple(catalog.events(resolve(catalog.ids(), names)))
+    number = round(float(found[1]) * _TIMES[found[2]])
+    if number > MAX_LATENCY:
+        raise UsageError(f"{text!r} is longer than any call lasts", where="--min-latency", remedy="give a year at most")
+    return number
 
 
 def probe_spec(
-    events: tuple[EventFormat, ...],
+    catalog: Catalog,
+    events: list[str],
     pid: str | None,
     comm: str | None,
     string_size: int | None,
     *,
     filters: Sequence[str] | None = None,
 ) -> ProbeSpec:
-    """What is wanted of these events. Raises UsageError, of which FilterError is one."""
+    """What is wanted of the events that these names stand for.
+
+    Raises UsageError, of which FilterError is one, EventNotFound and the errors of tracefs.
+    """
     pids = numbers_of(pid, "-p")
     return ProbeSpec(
-        events=events,
+        events=tuple(catalog.events(resolve(catalog.ids(), events))),
         pids=pids,
         comm=None if comm is None else os.fsencode(comm),
         string_size=string_size,
         pid_namespace=pid_namespace() if pids else None,
         filters=_parsed(filters) if filters else (),
         machine=os.uname().machine,
+        enum_value=catalog.enum_value,
     )
 
 

@@ -27,11 +27,19 @@ def _forget_the_rest() -> None:
 
 
 def say(message: str) -> None:
-    """A line on stderr."""
+    """A line on stderr, if anybody reads it."""
     from tpkit.decode.text import safe  # not needed by a command that has nothing to say
 
-    sys.stderr.write(f"tpkit: {safe(message)}\n")
-    sys.stderr.flush()
+    write_words(f"tpkit: {safe(message)}\n")
+
+
+def write_words(text: str) -> None:
+    """On stderr: it is no failure of a trace, or of the command that is traced, that nobody wants to read of it."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), sys.stderr.fileno())
 
 
 def show_error(error: TpkitError) -> None:
@@ -44,5 +52,4 @@ def show_error(error: TpkitError) -> None:
         lines.append(f"       {safe(error.remedy)}")
     if error.details:
         lines += [f"  | {line}" for line in safe(error.details).split("\n")]
-    sys.stderr.write("\n".join(lines) + "\n")
-    sys.stderr.flush()
+    write_words("\n".join(lines) + "\n")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -50,7 +51,8 @@ def _end_all_the_same(found: sys.UnraisableHookArgs) -> None:
 
 def end_interrupted(_number: int, _frame: FrameType | None) -> None:
     """Ends the program from within a signal handler."""
-    sys.stderr.write("tpkit: interrupted\n")
+    with suppress(OSError):  # nobody has to read it
+        sys.stderr.write("tpkit: interrupted\n")
     sys.exit(INTERRUPTED)
 
 

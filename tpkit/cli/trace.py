@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from tpkit.cli import options
 from tpkit.cli.options import OnLoss, OutputFormat
-from tpkit.cli.show import say, write
+from tpkit.cli.show import say, write, write_words
 from tpkit.cli.trace_arguments import TraceCommand, command_of
 from tpkit.errors import UsageError
 
@@ -79,6 +79,12 @@ def trace(
     catalog = open_catalog(None)
 
     command = command_of(context)
+    if command and (pid or tid):
+        raise UsageError(
+            "which processes are traced is said twice: the command, and all that it starts, is",
+            where="-p" if pid else "-t",
+            remedy="leave it out, or trace them in another trace",
+        )
     names = [*(events or ()), *(more_events or ())]
     with ExitStack() as stack:
         started = _start_command(command, stack) if command and not show_program else None
@@ -86,7 +92,7 @@ def trace(
             chosen=_chosen(catalog, names, pair),
             follow=bool(command),
             pids=numbers_of(pid, "-p"),
-            tids=numbers_of(tid, "-t"),
+            tids=_threads(tid),
             exclude_pid=os.getpid(),
             uid=user_of(user),
             comm=None if comm is None else os.fsencode(comm),
@@ -105,7 +111,7 @@ def trace(
             write(program.source)
             return
         if verbose:
-            sys.stderr.write(program.source)
+            write_words(program.source)
         ways = Ways(
             program,
             wanted.pids,
@@ -123,6 +129,16 @@ def trace(
         lossy = run_trace(ways, started)
         status = 0 if started is None else _status_of(started, quiet=quiet)
     raise typer.Exit(LOSSY if lossy and on_loss is OnLoss.EXIT else status)
+
+
+def _threads(text: str | None) -> tuple[int, ...]:
+    from tpkit.cli.request import numbers_of
+
+    numbers = numbers_of(text, "-t")
+    for number in numbers:
+        if not Path("/proc", str(number)).exists():  # of threads too, though it doesn't list them: proc(5)
+            raise UsageError(f"there is no thread {number}", where="-t", remedy="see ps -eL")
+    return numbers
 
 
 def _start_command(arguments: list[str], stack: ExitStack) -> Command:

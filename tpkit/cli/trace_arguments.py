@@ -9,6 +9,8 @@ from typing import Any
 from typer import Context
 from typer.core import TyperCommand
 
+from tpkit.errors import UsageError
+
 _FILTER = "--filter"
 # An event or a filter, as click takes them: short options may stand together, and a value right behind.
 _WITH_VALUE = re.compile(
@@ -21,9 +23,15 @@ class TraceCommand(TyperCommand):
     """``trace``, whose arguments have an order that counts, and an end."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As click does, behind our own look at them. ctx: click's, of which typer has one of its own."""
+        """As click does, behind our own look at them. ctx: click's, of which typer has one of its own.
+
+        Raises UsageError for a ``--`` with nothing behind it: a shell's empty variable mustn't make a trace of the
+        whole machine of that of a command.
+        """
         own, command = split_command(args)
-        ctx.meta[_KEY] = command
+        if command is not None and not any(command[:1]) and not ctx.resilient_parsing:
+            raise UsageError("there is no command behind it", where="--", remedy="tpkit trace unlinkat -- rm /tmp/x")
+        ctx.meta[_KEY] = command or []
         return super().parse_args(ctx, list(with_events(own)))
 
 
@@ -33,10 +41,10 @@ def command_of(context: Context) -> list[str]:
     return found
 
 
-def split_command(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Arguments before ``--``, and the command behind it."""
+def split_command(arguments: Sequence[str]) -> tuple[list[str], list[str] | None]:
+    """Arguments before ``--``, and the command behind it; None without a ``--``."""
     if "--" not in arguments:
-        return list(arguments), []
+        return list(arguments), None
     place = list(arguments).index("--")
     return list(arguments[:place]), list(arguments[place + 1 :])
 

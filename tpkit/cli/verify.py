@@ -17,7 +17,7 @@ import typer
 from tpkit.cli import options
 from tpkit.cli.options import Target
 from tpkit.cli.progress import Progress
-from tpkit.cli.show import write
+from tpkit.cli.show import write, write_words
 from tpkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _ended_by_signals(progress: Progress) -> Iterator[None]:
 
     def end(number: int, _frame: FrameType | None) -> None:
         progress.clear()
-        sys.stderr.write("tpkit: interrupted\n")
+        write_words("tpkit: interrupted\n")
         sys.exit(128 + number)  # as shells have it
 
     heeded = [number for number in _ENDING_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # nohup(1)

@@ -145,8 +145,16 @@ def _event_text(plan: ProbePlan, wording: _Wording, taken: set[str]) -> _EventTe
         record=record,
         members=tuple(_members(plan, names)),
         shower=unique(f"show_{plan.name.strip('_').lower()}", taken),
-        arguments=tuple((literal(column.label), wording.argument(column, names)) for column in columns),
+        arguments=tuple(_argument(literal(column.label), wording.argument(column, names)) for column in columns),
     )
+
+
+def _argument(label: str, expression: str) -> tuple[str, str]:
+    """As it stands in a dict of the function; what has two parts is broken between them where it is too long."""
+    if len(f"        {label}: {expression},") > WIDTH and " or " in expression:
+        first, _, last = expression.rpartition(" or ")
+        expression = f"(\n            {first}\n            or {last}\n        )"
+    return label, expression
 
 
 def _wrapped(text: str) -> list[str]:

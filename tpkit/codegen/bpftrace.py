@@ -148,7 +148,7 @@ def _plan(event: EventFormat, spec: ProbeSpec, *, kept: bool = False) -> _Plan:
     notes = [_left_out(access, access.refusal or "") for access in left_out(event)]
     room = MAX_ROOM - HEAD_ROOM - (STRING_ROOM if _has_strings(event) else 0)  # a string is read before it is copied
     fitting: list[Source] = []
-    for source in plan_columns(event, spec.script_string_size, spec.machine):
+    for source in plan_columns(event, spec.script_string_size, spec.machine, spec.enum_value):
         needed = _room(without_names(source)) + (KEPT_ROOM if kept else 0)
         reason = refusal(source) or (NO_ROOM if needed > room else None)
         if reason is None:

@@ -44,7 +44,7 @@ class Flags:
             mask=mask,
             whole=dict(sorted(base.items())) if mask else {},
             names=_reachable(table, mask),
-            zero="" if table.mask is not None else base.get(0, zero),
+            zero=base[0] if not mask and 0 in base else "" if table.mask is not None else zero,
             possible=((1 << size * 8) - 1 if table.mask is None else table.mask) & ~mask,
         )
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from tpkit.codegen.names import safe_identifier, unique
 from tpkit.context import Access, accesses, is_syscall_number
 from tpkit.errors import FormatError
-from tpkit.model import EventFormat, Field, Location, SymbolTable
+from tpkit.model import EnumValue, EventFormat, Field, Location, SymbolTable, no_value
 from tpkit.payload import PIECES, TEXTS, Payload, PayloadKind
 from tpkit.record import MINOR_BITS, Capture, Column, Display, Member, Scalar
 from tpkit.syscall_words import argument_table
@@ -74,14 +74,16 @@ class _Plan:
     members: set[str] = field(default_factory=set)
 
 
-def plan_columns(event: EventFormat, sizes: int | Sizes, machine: str = "x86_64") -> tuple[Source, ...]:
+def plan_columns(
+    event: EventFormat, sizes: int | Sizes, machine: str = "x86_64", enum_value: EnumValue = no_value
+) -> tuple[Source, ...]:
     """What a record of this event carries: all that a BPF program may read, in the event's order.
 
     sizes: how much to keep of strings, and of other memory if that is wanted; machine: whose numbers the flags of
-    system calls are (``uname -m``).
+    system calls are (``uname -m``); enum_value: as ``ProbeSpec`` has it.
     """
     sizes = Sizes(sizes) if isinstance(sizes, int) else sizes
-    plan = _Plan(event, sizes, _tables(event), _displays(event), machine)
+    plan = _Plan(event, sizes, _tables(event, enum_value), _displays(event), machine)
     wanted = [a for a in accesses(event) if a.readable and not is_syscall_number(event, a.field)]
     return tuple(Source(_column(plan, access), access) for access in wanted)
 
@@ -89,12 +91,12 @@ def plan_columns(event: EventFormat, sizes: int | Sizes, machine: str = "x86_64"
 # The grammar of print fmts takes 30 ms to import: it is asked only where it may have something to tell.
 
 
-def _tables(event: EventFormat) -> dict[str, SymbolTable]:
+def _tables(event: EventFormat, enum_value: EnumValue) -> dict[str, SymbolTable]:
     if "__print_" not in event.print_fmt:
         return {}
-    from tpkit.print_fmt import symbol_tables
+    from tpkit.print_fmt import LOCAL, symbol_tables
 
-    return _told_by(symbol_tables, event)
+    return _told_by(lambda event: symbol_tables(event, replace(LOCAL, names=enum_value)), event)
 
 
 def _displays(event: EventFormat) -> dict[str, Display]:

@@ -131,7 +131,7 @@ def _result(call: Call, spec: ProbeSpec, members: set[str], labels: set[str]) ->
     from tpkit.syscall_words.dependent import result_key  # their tables are needed for calls only
     from tpkit.syscall_words.results import result_display, result_table
 
-    for source in plan_columns(call.exit, spec.packed_string_size, spec.machine):
+    for source in plan_columns(call.exit, spec.packed_string_size, spec.machine, spec.enum_value):
         column = replace(
             source.column,
             value=replace(source.column.value, name=safe_identifier(source.column.value.name, members)),
@@ -152,7 +152,8 @@ def _sources(
     event: EventFormat, name: TracepointId, spec: ProbeSpec, memory: Memory = Memory.ENTRY
 ) -> tuple[Source, ...]:
     """The event's columns, with as much room for their payloads as there is. Raises GenerateError."""
-    sources = plan_columns(event, Sizes(spec.packed_string_size, spec.buffer_size, memory), spec.machine)
+    sizes = Sizes(spec.packed_string_size, spec.buffer_size, memory)
+    sources = plan_columns(event, sizes, spec.machine, spec.enum_value)
     fixed = RecordLayout.fitting(event.id, _columns(sources), packed=True).stride + SPARE
     payloads = [source.column for source in sources if source.column.text is not None]
     most = (MAX_RECORD - fixed) // len(payloads) // 8 * 8 if payloads else 0

@@ -43,7 +43,7 @@ class ProbePlan:
 
 def plan_probes(spec: ProbeSpec) -> tuple[ProbePlan, ...]:
     """A probe for each event; all records have the same stride. Raises GenerateError for too large records."""
-    sources = [plan_columns(event, spec.script_string_size, spec.machine) for event in spec.events]
+    sources = [plan_columns(event, spec.script_string_size, spec.machine, spec.enum_value) for event in spec.events]
     layouts = [_layout(event, each) for event, each in zip(spec.events, sources, strict=True)]
     stride = max(layout.stride for layout in layouts)
     taken: set[str] = set()

@@ -133,6 +133,17 @@ def _bits(column: Column, table: SymbolTable) -> Callable[[int], int]:
 # ---------------------------------------------------------------------------- as text, nameless
 
 
+def is_address(column: Column, layout: RecordLayout) -> bool:
+    """Whether machines, too, get the column's numbers as ``pointers``.
+
+    Addresses of the kernel have more digits than a number of JavaScript, and of jq, keeps. What a system call's
+    argument of a number's type means is for ``args_text`` to say.
+    """
+    if column.field.type.is_pointer:
+        return True
+    return column.display is Display.POINTER and layout.event.category != "syscalls"
+
+
 def pointers(numbers: NDArray[np.generic]) -> Part:
     """``pointer`` of many."""
     if are_equal(numbers):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable
 from functools import partial
 
+from tpkit.error_names import ERROR_NAMES
 from tpkit.model import SymbolTable
 
 MAX_ERRNO = 4095  # include/linux/err.h: a return value of -4095…-1 is an error
@@ -57,8 +57,8 @@ def _looked_up(table: SymbolTable, value: int) -> int:
 
 def error_name(value: int) -> str | None:
     """``-ENOENT`` for a return value that is an error, None for others."""
-    if -MAX_ERRNO <= value < 0 and -value in errno.errorcode:
-        return f"-{errno.errorcode[-value]}"
+    if -MAX_ERRNO <= value < 0 and -value in ERROR_NAMES:
+        return f"-{ERROR_NAMES[-value]}"
     return None
 
 
@@ -75,7 +75,7 @@ def call_error(value: int) -> str:
     """
     if value in _RESTARTS:
         return f"? {_RESTARTS[value]}"
-    name = errno.errorcode.get(-value)
+    name = ERROR_NAMES.get(-value)
     return str(value) if name is None else f"-1 {name} ({os.strerror(-value)})"
 
 

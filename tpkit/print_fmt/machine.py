@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
-from tpkit.model import Field
+from tpkit.model import EnumValue, Field, no_value
 
 
 class Symbol(NamedTuple):
@@ -77,10 +77,6 @@ def _kernel_ranges(marks: dict[str, int]) -> tuple[tuple[int, int], ...]:
     return tuple((marks[low], marks[high]) for low, high in pairs if low in marks and high in marks)
 
 
-def _no_number(_name: str) -> int | None:
-    return None
-
-
 def _no_text(_address: int) -> str | None:
     return None
 
@@ -110,7 +106,7 @@ class Machine:
     byte_order: Literal["little", "big"] = "little"
     long_size: int = 8
     char_signed: bool = True
-    names: Callable[[str], int | None] = _no_number
+    names: EnumValue = no_value
     symbols: Symbols | None = None
     strings: Callable[[int], str | None] = _no_text
     pointers: Callable[[int], str | None] = _no_text

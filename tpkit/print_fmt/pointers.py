@@ -6,10 +6,10 @@ need the kernel's table of them. A plain ``%p`` is hashed with a key that the ke
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 from dataclasses import replace
 
+from tpkit.error_names import ERROR_NAMES
 from tpkit.print_fmt.addresses import hardware_address, ip_address, uuid
 from tpkit.print_fmt.conversions import (
     ERROR_POINTERS,
@@ -83,7 +83,7 @@ def _error_name(evaluation: Evaluation, address: int, spec: Spec) -> bytes:
     code = top - (address & (top - 1))
     if not 0 < code <= ERROR_POINTERS:
         return _hashed(evaluation, address, spec)
-    name = errno.errorcode.get(code)
+    name = ERROR_NAMES.get(code)
     return text(f"-{name}".encode(), spec) if name else number(-code, replace(spec, base=10, signed=True))
 
 

@@ -7,7 +7,8 @@ with the shifts and masks that lead from the field to the number that the table 
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from tpkit.model import EventFormat, SymbolTable
 from tpkit.print_fmt.evaluate import Evaluation, common_field
@@ -23,6 +24,7 @@ from tpkit.print_fmt.tree import (
     Binary,
     Call,
     Cast,
+    Conditional,
     Decode,
     Entry,
     Expr,
@@ -33,6 +35,7 @@ from tpkit.print_fmt.tree import (
     Opaque,
     PrintFmt,
     Statements,
+    Text,
     children,
     walk,
 )
@@ -46,7 +49,7 @@ class Decoding:
     field: its name; delimiter: between flags, None for symbols; entries: number (None for a name
     that has none here), C text of the value, and the text shown; shift and mask: the number looked up
     is ``(field >> shift) & mask``, or ``field >> shift`` without a mask; exact: the expression is no
-    more than that; source: the expression's C text.
+    more than that; source: the expression's C text; zero: of flags, what is shown where none is set (sched_switch's R).
     """
 
     field: str
@@ -56,11 +59,17 @@ class Decoding:
     mask: int | None = None
     exact: bool = True
     source: str = ""
+    zero: str | None = None
 
     @property
     def is_flags(self) -> bool:
         """Whether each entry is a bit or several, not one whole value."""
         return self.delimiter is not None
+
+    @property
+    def shown(self) -> tuple[tuple[int | None, str, str], ...]:
+        """The entries, with what is shown where none applies."""
+        return self.entries if self.zero is None else ((0, "0", self.zero), *self.entries)
 
     @property
     def symbols(self) -> dict[int, str]:
@@ -75,7 +84,9 @@ class Decoding:
 def decodings(event: EventFormat, machine: Machine = LOCAL) -> tuple[Decoding, ...]:
     """All tables of an event's print fmt that are about one field, in its order, each once."""
     evaluation = Evaluation(Facts((), machine), b"")
-    found = (_decoding(node, evaluation) for node in _nodes(parse_print_fmt(event.print_fmt)))
+    print_fmt = parse_print_fmt(event.print_fmt)
+    alternatives = dict(_alternatives(print_fmt, evaluation))
+    found = (_decoding(node, evaluation, alternatives.get(id(node))) for node in _nodes(print_fmt))
     return tuple(dict.fromkeys(each for each in found if each is not None))
 
 
@@ -87,7 +98,8 @@ def symbol_tables(event: EventFormat, machine: Machine = LOCAL) -> dict[str, Sym
     found: dict[str, SymbolTable | None] = {}
     for each in decodings(event, machine):
         if each.exact and each.symbols:
-            table = SymbolTable(each.delimiter, tuple(each.symbols.items()), each.shift, each.mask)
+            zero = None if each.zero is None else SymbolTable(None, ((0, each.zero),))
+            table = SymbolTable(each.delimiter, tuple(each.symbols.items()), each.shift, each.mask, zero)
             found[each.field] = table if found.get(each.field, table) == table else None
     return {field: table for field, table in found.items() if table is not None}
 
@@ -97,15 +109,53 @@ def _nodes(print_fmt: PrintFmt) -> Iterator[Node]:
         yield from walk(argument)
 
 
-def _decoding(node: Node, evaluation: Evaluation) -> Decoding | None:
+@dataclass(frozen=True, slots=True)
+class _Alternative:
+    """What is shown where no flag is set, and behind it where some other bits are, as the + of sched_switch's R+."""
+
+    zero: str
+    bits: int = 0
+    suffix: str = ""
+
+
+def _alternatives(print_fmt: PrintFmt, evaluation: Evaluation) -> Iterator[tuple[int, _Alternative]]:
+    """For the tables of ``flags ? __print_flags(flags, …) : "R", field & more ? "+" : ""``, by the nodes' ids."""
+    for argument, behind in pairwise((*print_fmt.arguments, None)):
+        match argument:
+            case Conditional(test, Decode() as table, Text(zero)) if table.is_flags and table.value == test:
+                yield id(table), _with_suffix(zero, table, behind, evaluation)
+
+
+def _with_suffix(zero: str, table: Decode, behind: Expr | None, evaluation: Evaluation) -> _Alternative:
+    match behind:
+        case Conditional(Binary(operator="&") as test, Text(suffix), Text("")) if _fields(test) == _fields(table.value):
+            shift, bits, exact = _path(test, evaluation)
+            if exact and not shift and bits:
+                return _Alternative(zero, bits, suffix)
+    return _Alternative(zero)
+
+
+def _fields(node: Expr) -> set[str]:
+    return {below.name for below in walk(node) if isinstance(below, FieldRef)}
+
+
+def _decoding(node: Node, evaluation: Evaluation, alternative: _Alternative | None) -> Decoding | None:
     if not isinstance(node, Decode):
         return None
-    fields = {below.name for below in walk(node.value) if isinstance(below, FieldRef)}
+    fields = _fields(node.value)
     if len(fields) != 1:
         return None
     shift, mask, exact = _path(node.value, evaluation)
     entries = tuple(_entry(entry, evaluation) for entry in node.entries)
-    return Decoding(fields.pop(), node.delimiter, entries, shift, mask, exact, to_c(node.value))
+    found = Decoding(fields.pop(), node.delimiter, entries, shift, mask, exact, to_c(node.value))
+    if alternative is None:
+        return found
+    found = replace(found, zero=alternative.zero)
+    if not alternative.bits or shift or mask is None or mask & alternative.bits:
+        return found
+    # The kernel sets these bits alone (TASK_REPORT_MAX of include/linux/sched.h, of a task that was preempted).
+    more = (alternative.bits, hex(alternative.bits), alternative.zero + alternative.suffix)
+    return replace(found, entries=(*entries, more), mask=mask | alternative.bits)
 
 
 def _entry(entry: Entry, evaluation: Evaluation) -> tuple[int | None, str, str]:

@@ -28,7 +28,7 @@ from tpkit.batch import Batch
 from tpkit.decode.calls import result_naming
 from tpkit.decode.clock import Clock
 from tpkit.decode.columns import Rows, Values, task_of
-from tpkit.decode.naming import Naming, Said, naming, pointers, signed
+from tpkit.decode.naming import Naming, Said, is_address, naming, pointers, signed
 from tpkit.decode.parts import Part, Remembered, decimals, either
 from tpkit.decode.spelling import IN_CELL, cell_words, words
 from tpkit.decode.words import DEFAULT_WORDING, DataWords, Missing, Wording, numbers, whereabouts
@@ -139,6 +139,7 @@ class _Cells:
         self.label = words(column.label)
         self.missing = Missing(column, layout, wording)
         self._column = column
+        self._is_address = is_address(column, layout)
         self._data = DataWords(column, layout, wording, cell_words)
         named = naming(column, wording.machine)
         self._names = None if named is None else _texts(layout, named)
@@ -149,7 +150,7 @@ class _Cells:
         is_memory = column.payload is not None and column.display is not Display.TEXT
         if values.data is None or is_memory:
             assert plain is not None  # whatever isn't data is a number, or where it is
-            return pointers(plain) if column.field.type.is_pointer else decimals(plain)
+            return pointers(plain) if self._is_address else decimals(plain)
         data = [each or b"" for each in values.data]
         if column.display is Display.TEXT:
             cells = IN_CELL.each(data)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tpkit.decode.calls import result_naming
 from tpkit.decode.columns import Rows, Values
-from tpkit.decode.naming import Naming, Said, naming, pointers, signed
+from tpkit.decode.naming import Naming, Said, is_address, naming, pointers, signed
 from tpkit.decode.parts import Part, decimals, either
 from tpkit.decode.spelling import IN_JSON, json_words
 from tpkit.decode.text import json_text
@@ -67,7 +67,7 @@ class JsonColumn:
         self._data = DataWords(column, layout, wording, self._noted)
         self._missing = Missing(column, layout, wording)
         self._text = None if wording.raw else _texts(layout, naming(column, wording.machine), self._noted)
-        self._number = _quoted_pointers if column.field.type.is_pointer else decimals
+        self._number = _quoted_pointers if is_address(column, layout) else decimals
 
     def parts(self, values: Values, rows: Rows, notes: Notes) -> list[Part]:
         """The values; adds to the notes. Of at least one row."""

@@ -59,7 +59,6 @@ _GROUPS: Mapping[str, str] = {
     "statmount": "statmount.flags",
     "swap": "swapon.swap_flags",
     # memory
-    "none": "mmap.fd",
     "protection": "mmap.prot mprotect.prot pkey_mprotect.prot remap_file_pages.prot",
     "map": "mmap.flags remap_file_pages.flags",
     "remap": "mremap.flags",

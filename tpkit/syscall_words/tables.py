@@ -14,7 +14,7 @@ from tpkit.widths import Width, argument_width
 # Groups of flags among which permissions stand, as in a file's mode.
 _WITH_MODES = frozenset("file_mode ipc_get shared_get".split())
 
-# -1 where an unsigned argument means "none" or "leave as it is"; mmap's descriptor may come as 32 bits.
+# -1 where an unsigned argument means "leave as it is".
 _NONE: Names = ((-1, "-1"), (0xFFFF_FFFF, "-1"))
 
 

@@ -120,7 +120,10 @@ int on_sched_switch(struct sched_switch_context *ctx)
 }
 """  # noqa: E501
 
-PREV_STATE_NAMES = {1: "S", 2: "D", 4: "T", 8: "t", 0x10: "X", 0x20: "Z", 0x40: "P", 0x80: "I"}
+PREV_STATE_NAMES = {
+    1: "S", 2: "D", 4: "T", 8: "t", 0x10: "X", 0x20: "Z", 0x40: "P", 0x80: "I", 0x100: "R+",
+}
+PREV_STATE_BASE_NAMES = {0: "R"}
 
 BATCH = 4096  # records that are taken at a time
 STDOUT, STDERR = 1, 2
@@ -164,7 +167,10 @@ def show_sched_switch(event: SchedSwitchRecord) -> dict[str, object]:
         "prev_comm": quote(event.prev_comm),
         "prev_pid": event.prev_pid,
         "prev_prio": event.prev_prio,
-        "prev_state": flags(PREV_STATE_NAMES, "|", event.prev_state & 0xff) or event.prev_state,
+        "prev_state": (
+            based_flags(PREV_STATE_BASE_NAMES, 0xffffffffffffffff, PREV_STATE_NAMES, "|", event.prev_state & 0x1ff)
+            or event.prev_state
+        ),
         "next_comm": quote(event.next_comm),
         "next_pid": event.next_pid,
         "next_prio": event.next_prio,
@@ -231,6 +237,15 @@ def flags(names: dict[int, str], delimiter: str, number: int) -> str:
             found.append(name)
             number &= ~bits
     return delimiter.join([*found, hex(number)] if found and number else found)
+
+
+def based_flags(base: dict[int, str], mask: int, names: dict[int, str], delimiter: str, number: int) -> str:
+    """As ``flags``, but the bits of the mask are named as a whole, before the others."""
+    first, rest = base.get(number & mask), number & ~mask
+    if first is None:
+        return flags(names, delimiter, number)
+    others = flags(names, delimiter, rest) or (hex(rest) if rest else "")
+    return delimiter.join([first, others]) if others else first
 
 
 class Reader:
@@ -370,6 +385,11 @@ def write(descriptor: int, text: str) -> None:
 
 def main() -> None:
     """Traces until a signal comes, the processes have ended or nobody reads any more."""
+    if len(sys.argv) > 1:
+        if sys.argv[1] not in ("-h", "--help"):
+            sys.exit("trace_sched_switch: takes no arguments: all was said when it was made; see -h")
+        write(STDOUT, __doc__ or "")
+        return
     signals: list[int] = []
 
     def stop(number: int, _frame: object) -> None:

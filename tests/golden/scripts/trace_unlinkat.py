@@ -353,6 +353,11 @@ def write(descriptor: int, text: str) -> None:
 
 def main() -> None:
     """Traces until a signal comes or nobody reads any more."""
+    if len(sys.argv) > 1:
+        if sys.argv[1] not in ("-h", "--help"):
+            sys.exit("trace_unlinkat: takes no arguments: all was said when it was made; see -h")
+        write(STDOUT, __doc__ or "")
+        return
     signals: list[int] = []
 
     def stop(number: int, _frame: object) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Mapping
 
 from tpkit.decode.structs import plain, shapes
 from tpkit.decode.structs.given import Given
 from tpkit.decode.structs.members import name, text, unsigned
 from tpkit.decode.text import quote
+from tpkit.error_names import ERROR_NAMES
 from tpkit.syscall_words.dependent import option_name
 
 _FAMILIES: Mapping[str, str] = {
@@ -84,7 +84,7 @@ def option(given: Given) -> str:
 
 
 def _number(wanted: str, number: int, machine: str) -> str:
-    if wanted == "SO_ERROR" and number in errno.errorcode:
-        return errno.errorcode[number]
+    if wanted == "SO_ERROR" and number in ERROR_NAMES:
+        return ERROR_NAMES[number]
     group = _NAMED.get(wanted)
     return (name(group, number, machine) if group else None) or str(number)
