@@ -138,17 +138,15 @@ class _Part:
         return {each.record for each in self.events} | {each.record for each in self.calls}
 
 
-def _parts(texts: _Texts) -> Iterator[_Part]:
+def _parts(texts: _Texts) -> list[_Part]:
     """So few functions at a time that clang works on several parts at once, and says how far it is."""
-    follow, executed = texts.follow, texts.executed
-    for start in range(0, max(len(texts.events), 1), PART):
-        events = texts.events[start : start + PART]
-        if events or follow or executed or not texts.calls:
-            yield _Part(events, [] if len(texts.calls) > PART else texts.calls, follow, executed)
-            follow = executed = None
-    if len(texts.calls) > PART or not (texts.events or texts.follow or texts.executed):
-        for start in range(0, len(texts.calls), PART // 2):
-            yield _Part([], texts.calls[start : start + PART // 2], None, None)
+    events, calls = texts.events, texts.calls
+    if len(events) + 2 * len(calls) <= PART:
+        return [_Part(events, calls, texts.follow, texts.executed)]
+    parts = [_Part(events[start : start + PART], [], None, None) for start in range(0, len(events), PART)]
+    step = PART // 2  # two functions each
+    parts += [_Part([], calls[start : start + step], None, None) for start in range(0, len(calls), step)]
+    return [replace(parts[0], follow=texts.follow, executed=texts.executed), *parts[1:]]
 
 
 class _Texts:
