@@ -10,6 +10,7 @@ There our programs switch interrupts off for the time, with kernel functions tha
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -23,14 +24,21 @@ INTERRUPTED = "without BTF, programs on them may be interrupted here, and mix ca
 SYMBOLS = Path("/proc/kallsyms")  # names for everybody, addresses for few: proc(5)
 
 
-@cache
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What BTF says: whether programs on system calls may be interrupted, and if so the ids of what prevents that."""
+
+    preemptible: bool
+    off: int | None
+    on: int | None
+
+
 def alone_functions(folder: Path = KERNEL_BTF) -> Mapping[int, int | None]:
     """The BTF ids of what the two placeholders stand for; None where they aren't needed, or there are none."""
-    try:
-        off, on = _ids(folder)
-    except BtfError:  # as if there were none: tracing doesn't depend on it
-        off, on = None, None
-    return {BEGIN_ALONE: off, END_ALONE: on}
+    found = _found(folder)
+    if found is None or not (found.off and found.on):
+        return {BEGIN_ALONE: None, END_ALONE: None}
+    return {BEGIN_ALONE: found.off, END_ALONE: found.on}
 
 
 def may_be_interrupted(folder: Path = KERNEL_BTF, symbols: Path = SYMBOLS) -> bool:
@@ -38,12 +46,9 @@ def may_be_interrupted(folder: Path = KERNEL_BTF, symbols: Path = SYMBOLS) -> bo
 
     Only without BTF are the kernel's names looked at, which takes some 50 ms. Where nothing says so, the answer is no.
     """
-    try:
-        btf = load_kernel_btf(folder=folder)
-    except BtfError:
-        btf = None
-    if btf is not None:
-        return btf.function_id(PREEMPTIBLE) is not None and None in alone_functions(folder).values()
+    found = _found(folder)
+    if found is not None:
+        return found.preemptible and not (found.off and found.on)
     try:
         with symbols.open("rb") as lines:
             return any(line.endswith(f" {PREEMPTIBLE}\n".encode()) for line in lines)
@@ -51,9 +56,14 @@ def may_be_interrupted(folder: Path = KERNEL_BTF, symbols: Path = SYMBOLS) -> bo
         return False
 
 
-def _ids(folder: Path) -> tuple[int | None, int | None]:
-    btf = load_kernel_btf(folder=folder)
-    if btf is None or btf.function_id(PREEMPTIBLE) is None:
-        return None, None
-    off, on = btf.function_id(OFF), btf.function_id(ON)
-    return (off, on) if off and on else (None, None)
+@cache
+def _found(folder: Path) -> _Found | None:
+    """Read once; None without BTF, and for one that can't be read: tracing doesn't depend on it."""
+    try:
+        btf = load_kernel_btf(folder=folder)
+        if btf is None:
+            return None
+        preemptible = btf.function_id(PREEMPTIBLE) is not None
+        return _Found(preemptible, *((btf.function_id(OFF), btf.function_id(ON)) if preemptible else (None, None)))
+    except BtfError:
+        return None
