@@ -307,6 +307,16 @@ def test_latency(trace: StartTrace, caller: MakeCaller) -> None:
 # ------------------------------------------------------------------- whose calls
 
 
+def begin(calling: Waiting, said: Path) -> None:
+    """Lets it go as far as to say, in this file, what its threads' numbers are."""
+    assert calling.process.stdin is not None
+    calling.process.stdin.write(b"\n")
+    calling.process.stdin.close()
+    while not said.exists():
+        assert calling.process.poll() is None
+        time.sleep(0.01)
+
+
 def test_one_thread_of_several(trace: StartTrace, caller: MakeCaller, tmp_path: Path) -> None:
     work = "def work(name):\n    gate.wait()\n    unlinkat(b'/nonexistent/%s' % name)\n"
     script = f"gate = threading.Event()\n{work}"
@@ -315,12 +325,7 @@ def test_one_thread_of_several(trace: StartTrace, caller: MakeCaller, tmp_path: 
     script += f"os.rename({str(tmp_path / 'tids.new')!r}, {str(tmp_path / 'tids')!r})\n"
     script += f"while not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)\ngate.set()\nwork(b'main')"
     calling = caller(script)
-    assert calling.process.stdin is not None
-    calling.process.stdin.write(b"\n")
-    calling.process.stdin.close()
-    while not (tmp_path / "tids").exists():
-        assert calling.process.poll() is None
-        time.sleep(0.01)
+    begin(calling, tmp_path / "tids")
     _, second = (tmp_path / "tids").read_text().split()
     tracing = trace("unlinkat", "-t", second, "-f", "json", "-M", "1")
     (tmp_path / "go").touch()
@@ -360,12 +365,7 @@ def test_a_thread_that_takes_another_number(
     script += f"    while not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)\n"
     script += "    os.execv('/bin/true', ['true'])\nthreading.Thread(target=work).start()\nthreading.Event().wait()"
     calling = caller(script)
-    assert calling.process.stdin is not None
-    calling.process.stdin.write(b"\n")
-    calling.process.stdin.close()
-    while not (tmp_path / "tid").exists():
-        assert calling.process.poll() is None
-        time.sleep(0.01)
+    begin(calling, tmp_path / "tid")
     thread = (tmp_path / "tid").read_text()
     tracing = trace("execve", *(("-t", thread) if by_thread else ("-p", str(calling.pid))), "-f", "json", "-M", "1")
     (tmp_path / "go").touch()

@@ -39,7 +39,7 @@ def _open_what_is_closed() -> None:
     if sys.stdout is None:
         sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - for as long as we run
     if sys.stderr is None:
-        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - likewise
 
 
 def _end_all_the_same(found: sys.UnraisableHookArgs) -> None:
