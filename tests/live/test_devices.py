@@ -36,7 +36,7 @@ def test_in_filters_and_json(device: tuple[Path, str], waiting: MakeWaiting, tra
     path, name = device
     shell = waiting('flock "$1" true; exec flock "$1" true', str(path))
     inode = path.stat().st_ino
-    wanted = ("-f", "json", "-d", "30", "--comm", "flock")
+    wanted = ("-f", "json", "--comm", "flock")
     tracing = trace(LOCK, *wanted, "-M", "2", "--filter", f"s_dev == {name} && i_ino == {inode}")
     other = trace(LOCK, *wanted, "--filter", f"s_dev != {name} && i_ino == {inode}")
     assert shell.go() == 0

@@ -44,6 +44,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--at-once", type=int, default=machines_at_once(), metavar="N", help="machines (default here: %(default)s)")
     add("--boot", action="append", default=[], metavar="OPTION", help="for the kernel, such as lockdown=integrity")
     add("--kvm", action="store_true", help="with the processor's help, where it works")
+    add("--qemu", type=Path, metavar="PROGRAM", help="another QEMU than the system's: newer ones are faster")
     return parser.parse_args(arguments)
 
 
@@ -58,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             at_once=options.at_once,
             options=tuple(options.boot),
             kvm=options.kvm,
+            qemu=options.qemu,
         )
         with ended_by_signals(plan.stop):
             return _report(kernels, plan, options.output)

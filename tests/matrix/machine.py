@@ -26,7 +26,14 @@ CPUS = 2
 # put an int3 there, to turn a tracepoint on or off, the translation keeps it, and the kernel panics at a place
 # that holds a NOP again ("Oops: int3"; QEMU's commit deba78709ae8 mends it). Machines are run as many at a time as
 # there are processors anyway.
-EMULATED = ("-cpu", "max,la57=off", "-accel", "tcg,thread=single,tb-size=512")
+#
+# And without the instructions that are slower emulated than what programs do in their place: QEMU makes "rep movsb"
+# one byte at a time.
+_PROCESSOR = "max,la57=off,erms=off,fsrm=off,avx=off,avx2=off,smap=off"
+EMULATED = ("-cpu", _PROCESSOR, "-accel", "tcg,thread=single,tb-size=512")
+# What costs an emulated machine most, and isn't what the matrix asks about. The kernel takes an emulated processor's
+# TSC for unsynchronized, and would ask a device for the time in its place, the HPET.
+BOOT = ("mitigations=off", "tsc=reliable", "init_on_alloc=0", "transparent_hugepage=madvise", "nowatchdog")
 _TAG = "tpkit-root"
 
 START = """\
@@ -79,7 +86,7 @@ class Starter:
 
     tree: the checkout; copy: what it held when the matrix began, so that all kernels see the same, whoever
     edits it meanwhile; options: for the kernel's command line; kvm: with the processor's help, where that can
-    be relied on; stop: set when the matrix is told to end.
+    be relied on; qemu: the program, where it isn't to be the system's; stop: set when the matrix is told to end.
     """
 
     virtme: Path
@@ -87,6 +94,7 @@ class Starter:
     copy: Path
     options: tuple[str, ...] = ()
     kvm: bool = False
+    qemu: Path | None = None
     stop: Event | None = None
 
     def command(self, image: Image, folder: Path) -> list[Argument]:
@@ -94,10 +102,11 @@ class Starter:
         share = "local,id=tpkit,path=/,security_model=none,readonly=on,multidevs=remap"
         return [
             self.virtme,
+            *(() if self.qemu is None else ("--qemu-bin", self.qemu)),
             *("--kimg", image.kernel, "--mods", "auto", "--root", "/", "--user", "root", "--force-9p"),
             *("--memory", f"{MEGABYTES}M", "--cpus", str(CPUS)),
             *("--show-boot-console", "--verbose"),
-            *(word for option in ("mitigations=off", *self.options) for word in ("--kopt", option)),
+            *(word for option in (*BOOT, *self.options) for word in ("--kopt", option)),
             *("--rwdir", f"{SHARED}={folder}", "--script-sh", f"sh {SHARED}/start"),
             *(() if self.kvm else ("--disable-kvm",)),
             "--qemu-opts",

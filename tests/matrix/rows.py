@@ -33,6 +33,7 @@ class Plan:
     at_once: int = 1
     options: tuple[str, ...] = ()
     kvm: bool = False
+    qemu: Path | None = None
     stop: Event = field(default_factory=Event)
 
     @property
@@ -145,7 +146,8 @@ def _run_guest(kernel: Kernel, plan: Plan, folder: Path) -> None:
             userspace.run(folder, [roots.PYTHON, *options, SHARED, *chosen], plan.seconds)
         case Place.MACHINE:
             image = images.fetch(kernel, plan.cache)
-            starter = Starter(packages.virtme(plan.cache), TREE, plan.copy, plan.options, plan.kvm, plan.stop)
+            virtme = packages.virtme(plan.cache)
+            starter = Starter(virtme, TREE, plan.copy, plan.options, plan.kvm, plan.qemu, plan.stop)
             command = [python, *options, SHARED, *chosen, "--module", *image.modules]
             starter.run(image, folder, command, plan.seconds)
 

@@ -478,6 +478,13 @@ class TestMachine:
         assert any("thread=single" in str(word) for word in starter.command(image, tmp_path))
         assert "-accel" not in replace(starter, kvm=True).command(image, tmp_path)
 
+    def test_another_qemu(self, tmp_path: Path) -> None:
+        image = images.Image(tmp_path, "7.2", ())
+        starter = machine.Starter(tmp_path, tmp_path, tmp_path)
+        assert "--qemu-bin" not in starter.command(image, tmp_path)
+        words = replace(starter, qemu=Path("/opt/qemu")).command(image, tmp_path)
+        assert words[words.index("--qemu-bin") + 1] == Path("/opt/qemu")
+
     def test_a_copy_has_what_the_checkout_has(self, tmp_path: Path) -> None:
         for name in ("tpkit/a.py", ".venv/bin/python", ".git/HEAD", ".ci/run", "tests/.mypy_cache/x"):
             (tmp_path / "tree" / name).parent.mkdir(parents=True)
