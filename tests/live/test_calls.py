@@ -221,8 +221,10 @@ def test_what_seccomp_refuses_is_counted(trace: StartTrace, caller: MakeCaller) 
 
 def test_more_calls_at_once_than_can_be_kept(syscalls: Tracefs, caller: MakeCaller) -> None:
     """With a table for 5 calls instead of 16,384, and 12 threads that sleep at the same time."""
-    threads = "several = [threading.Thread(target=time.sleep, args=(0.5,)) for n in range(12)]\n"
-    calling = caller(f"{threads}for t in several: t.start()\nfor t in several: t.join()")
+    threads = "several = [threading.Thread(target=lambda: (all_are_there.wait(), time.sleep(2))) for n in range(12)]\n"
+    calling = caller(
+        f"all_are_there = threading.Barrier(12)\n{threads}for t in several: t.start()\nfor t in several: t.join()"
+    )
     halves = both_halves(TracepointId("syscalls", "clock_nanosleep"))
     enter, leave = (parse_event(syscalls.format_text(half), half) for half in halves)
     program = generate_bcc(ProbeSpec((), (Call(enter, leave),), pids=(calling.pid,)))
