@@ -14,6 +14,7 @@ import pytest
 from tpkit import EventFormat, Tracefs, TracepointId, parse_event
 
 FIXTURES = Path(__file__).parent / "fixtures"
+PATIENCE = 240  # seconds until a test gives up waiting for a process: an emulated machine is 60 times as slow
 KERNELS = tuple(sorted(path.name for path in FIXTURES.glob("*-x86_64") if (path / "events").is_dir()))
 
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
@@ -43,7 +44,7 @@ def tpkit() -> Run:
 
     def run(*arguments: str | bytes, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
-            command(*arguments), stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False, env=env
+            command(*arguments), stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False, env=env
         )
 
     return run

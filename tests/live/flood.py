@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from bench.load import DIGITS, LENGTH, prefix
+from tests.conftest import PATIENCE
 
 EVENTS = 200_000
 LINE = re.compile(rb"%b(\d{%d})" % (re.escape(prefix()), DIGITS))
@@ -34,7 +35,7 @@ class Flood:
 
     def wait(self) -> None:
         """All events have happened."""
-        assert self.process.wait(60) == 0
+        assert self.process.wait(PATIENCE) == 0
 
     def end(self) -> None:
         if self.process.poll() is None:

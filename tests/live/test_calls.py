@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import PATIENCE
 from tests.decoded import collected
 from tests.live.conftest import OWN_MOUNTS, UNSHARE, Trace, Waiting
 from tpkit import BccRuntime, Call, Cause, ProbeSpec, Session, Tracefs, TracepointId, generate_bcc, parse_event
@@ -57,7 +58,7 @@ def test_the_reference_line(trace: StartTrace, caller: MakeCaller) -> None:
     calling = caller('unlinkat(b"/nonexistent/x")')
     tracing = trace("unlinkat", "-p", str(calling.pid))
     calling.go()
-    assert tracing.process.wait(60) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     (line,) = calls_of(tracing)
     expected = 'unlinkat(dfd=AT_FDCWD, pathname="/nonexistent/x", flag=0) = -1 ENOENT (No such file or directory) '
     assert line.startswith(expected)
@@ -83,7 +84,7 @@ def test_a_string_that_faults_is_read_again(trace: StartTrace, waiting: MakeWait
     calling = waiting('exec /usr/bin/python3 -S -c "$1" "$2"', PRELUDE + FAULTS, str(file))
     entry, whole = (trace(event, "-p", str(calling.pid), "-f", "json") for event in ("sys_enter_unlinkat", "unlinkat"))
     assert calling.go() == 0
-    assert (entry.process.wait(60), whole.process.wait(60)) == (0, 0)
+    assert (entry.process.wait(PATIENCE), whole.process.wait(PATIENCE)) == (0, 0)
     (unread,), (read,) = entry.events(), whole.events()
     assert re.fullmatch(r"0x[0-9a-f]+", unread["args"]["pathname"])
     assert unread["args_unreadable"] == ["pathname"]
@@ -99,7 +100,7 @@ def test_long_strings(trace: StartTrace, caller: MakeCaller, event: str) -> None
     calling = caller(f"text = {text.encode()!r}\nfor size in {sizes}: unlinkat(text[:size])")
     tracing = trace(event, "-p", str(calling.pid), "-f", "json")
     calling.go()
-    assert tracing.process.wait(60) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     assert paths_of(tracing) == [text[: min(size, MAX_STRING_SIZE)] for size in sizes]
     cut = [size for size, each in zip(sizes, tracing.events(), strict=True) if "args_truncated" in each]
     assert cut == [size for size in sizes if size > MAX_STRING_SIZE]
@@ -114,7 +115,7 @@ def test_strings_of_execve(trace: StartTrace, caller: MakeCaller) -> None:
     )
     tracing = trace("execve", "-p", str(calling.pid), "--failed")
     calling.go()
-    assert tracing.process.wait(60) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     few, many, long = (re.search(r"argv=\[(.*)\], envp", line) for line in calls_of(tracing))
     assert few is not None and many is not None and long is not None  # noqa: PT018 - mypy's sake
     assert few[1] == r'"a", "", "b c\n"'
@@ -146,7 +147,7 @@ def test_pieces_of_memory(trace: StartTrace, caller: MakeCaller, half: str) -> N
     kinds = ("sendmsg", "recvmsg", "writev", "readv")
     tracing = trace(*(f"syscalls:{half}{each}" for each in kinds), "-p", str(calling.pid))
     calling.go()
-    assert tracing.process.wait(60) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     sent, received, nothing, many, long, read, faulty, nowhere, named = map(_without_addresses, calls_of(tracing))
     assert 'msg_iov=[{iov_base="hello, ", iov_len=7}, {iov_base="world", iov_len=5}], msg_iovlen=2' in sent
     assert "msg_iov=NULL, msg_iovlen=0" in nothing
@@ -176,7 +177,7 @@ def test_a_childs_own_return_is_no_call(trace: StartTrace) -> None:
     script += "each = threading.Thread(target=time.sleep, args=(0,))\neach.start()\neach.join()"
     python = ["/usr/bin/python3", "-S", "-c", PRELUDE + script]
     tracing = trace("clone", "clone3", "fork", "vfork", "-f", "json", "--", *python)
-    assert tracing.process.wait(60) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     events, ledger = tracing.events(), tracing.ledger()
     assert len(events) == 21
     assert all(each["ret"] > 0 for each in events)
@@ -187,7 +188,7 @@ def test_a_call_that_began_before_is_counted(trace: StartTrace, waiting: MakeWai
     shell = waiting("read x < /dev/null; exit 0")  # it waits in a read(2)
     tracing = trace("read", "-p", str(shell.pid), "-f", "json", "--on-loss", "exit")
     shell.go()
-    assert tracing.process.wait(60) == 0  # nobody could have seen more
+    assert tracing.process.wait(PATIENCE) == 0  # nobody could have seen more
     ledger = tracing.ledger()
     assert ledger["balanced"]
     assert ledger["lost"] == {UNPAIRED: 1}
@@ -213,7 +214,7 @@ def test_what_seccomp_refuses_is_counted(trace: StartTrace, caller: MakeCaller) 
     whole = trace("unlinkat", "-p", str(calling.pid), "-f", "json")
     half = trace("sys_exit_unlinkat", "-p", str(calling.pid))
     assert calling.go() == 0
-    assert whole.process.wait(60) == half.process.wait(60) == 0
+    assert whole.process.wait(PATIENCE) == half.process.wait(PATIENCE) == 0
     assert whole.events() == []
     assert whole.ledger()["lost"] == {UNPAIRED: 3}
     assert calls_of(half) == ["sys_exit_unlinkat(ret=-EPERM)"] * 3
@@ -250,7 +251,7 @@ def test_a_call_without_a_return(trace: StartTrace, waiting: MakeWaiting) -> Non
     text = trace("exit_group", "-p", str(shell.pid))
     lines = trace("exit_group", "-p", str(shell.pid), "-f", "json")
     shell.go()
-    assert (text.process.wait(60), lines.process.wait(60)) == (0, 0)
+    assert (text.process.wait(PATIENCE), lines.process.wait(PATIENCE)) == (0, 0)
     assert calls_of(text) == ["exit_group(error_code=3) = ?"]
     (event,) = lines.events()
     assert (event["args"], event["ret"]) == ({"error_code": 3}, None)
@@ -288,7 +289,7 @@ def test_what_is_let_through(trace: StartTrace, caller: MakeCaller, tmp_path: Pa
     traces = [trace("unlinkat", "-p", str(calling.pid), "-f", "json", *options) for options, _ in wanted]
     assert calling.go() == 0
     for tracing, (options, expected) in zip(traces, wanted, strict=True):
-        assert tracing.process.wait(60) == 0
+        assert tracing.process.wait(PATIENCE) == 0
         assert [each["ret"] for each in tracing.events()] == [RESULTS[at] for at in expected], options
         ledger = tracing.ledger()
         assert (ledger["matched"], ledger["filtered"]) == (len(expected), len(RESULTS) - len(expected)), options
@@ -299,7 +300,7 @@ def test_latency(trace: StartTrace, caller: MakeCaller) -> None:
     calling = caller("for n in (1, 60, 2, 80): time.sleep(n / 1000)")
     tracing = trace("clock_nanosleep", "-p", str(calling.pid), "-f", "json", "--min-latency", "50ms")
     calling.go()
-    assert tracing.process.wait(60) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     durations = [each["duration_ns"] for each in tracing.events()]
     assert all(each >= 50_000_000 for each in durations)
     assert len(durations) >= 2
@@ -331,8 +332,8 @@ def test_one_thread_of_several(trace: StartTrace, caller: MakeCaller, tmp_path: 
     _, second = (tmp_path / "tids").read_text().split()
     tracing = trace("unlinkat", "-t", second, "-f", "json", "-M", "1")
     (tmp_path / "go").touch()
-    assert calling.process.wait(60) == 0
-    assert tracing.process.wait(60) == 0
+    assert calling.process.wait(PATIENCE) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     (event,) = tracing.events()
     assert (event["pid"], event["tid"]) == (calling.pid, int(second))
     assert event["args"]["pathname"] == "/nonexistent/two"
@@ -349,7 +350,7 @@ def test_filters_ask_whose_call_it_was_at_its_entry(trace: StartTrace, caller: M
     ]
     assert calling.go() == 0
     for tracing in traces:
-        assert tracing.process.wait(60) == 0
+        assert tracing.process.wait(PATIENCE) == 0
     by_python, others, by_root, by_nobody = (tracing.events() for tracing in traces)
     assert [(each["comm"], each["args"]["filename"]) for each in by_python] == [("python3", "/bin/true")]
     assert [(each["comm"], each["args"]["filename"]) for each in others] == [("sh", "/usr/bin/python3")]
@@ -371,8 +372,8 @@ def test_a_thread_that_takes_another_number(
     thread = (tmp_path / "tid").read_text()
     tracing = trace("execve", *(("-t", thread) if by_thread else ("-p", str(calling.pid))), "-f", "json", "-M", "1")
     (tmp_path / "go").touch()
-    assert calling.process.wait(60) == 0
-    assert tracing.process.wait(60) == 0
+    assert calling.process.wait(PATIENCE) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     (event,) = tracing.events()
     assert (event["pid"], event["tid"], event["ret"]) == (calling.pid, int(thread), 0)
     assert event["args"]["filename"] == "/bin/true"
@@ -383,7 +384,7 @@ def test_one_user(trace: StartTrace, caller: MakeCaller) -> None:
     calling = caller(f"unlinkat(b'/nonexistent/root')\nos.setuid({NOBODY})\nunlinkat(b'/nonexistent/nobody')")
     traces = [trace("unlinkat", "-p", str(calling.pid), "-u", user, "-f", "json") for user in ("0", str(NOBODY))]
     assert calling.go() == 0
-    assert [each.process.wait(60) for each in traces] == [0, 0]
+    assert [each.process.wait(PATIENCE) for each in traces] == [0, 0]
     assert [paths_of(each) for each in traces] == [["/nonexistent/root"], ["/nonexistent/nobody"]]
 
 
@@ -403,7 +404,7 @@ class Cgroup:
         subprocess.run([*self.prefix, "/bin/sh", "-c", script, "sh", str(pid), self.path], check=True)
 
     def remove(self) -> None:
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE
         command = [*self.prefix, "/bin/rmdir", str(self.path)]
         while subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode:
             assert time.monotonic() < end
@@ -456,7 +457,7 @@ def test_events_of_all_shapes_come_by_time(trace: StartTrace) -> None:
     events = ("sys_enter_unlinkat", "unlinkat", "execve", "openat", "exit_group")
     others = ("sched:sched_process_fork", "sched:sched_process_exec", "task:task_rename")
     tracing = trace(*events, *others, "-f", "json", "--", "/usr/bin/python3", "-S", "-c", PRELUDE + script)
-    assert tracing.process.wait(60) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     ledger, found = tracing.ledger(), tracing.events()
     # Linux 7.2 doesn't run a probe while another thread has been taken off its CPU in the midst of it, and says so.
     missed = ledger["missed"]

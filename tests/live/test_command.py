@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import command, is_running
-from tests.live.conftest import Trace, nothing_is_left
+from tests.conftest import PATIENCE, command, is_running
+from tests.live.conftest import Trace, are_missed, nothing_is_left
 from tpkit import Tracefs
 
 CALLS = ("execve", "unlinkat", "openat", "newfstatat", "syscalls:mmap", "brk", "read", "close", "exit_group")
@@ -37,7 +37,7 @@ class Done:
             stderr=subprocess.PIPE,
         ) as process:
             self.tpkit = process.pid
-            self.stdout, self.stderr = process.communicate(given, timeout=120)
+            self.stdout, self.stderr = process.communicate(given, timeout=PATIENCE)
             self.status = process.returncode
 
     @property
@@ -172,13 +172,17 @@ def test_all_descendants_and_nobody_else(traced: RunTraced, stranger: int) -> No
     groups += [f"{kind}{n}-{m}" for kind in ("grandchild", "its-thread") for n in range(3) for m in range(2)]
     deleted = [each for each in done.events if each["event"] == "syscalls:unlinkat"]
     names = [each["args"]["pathname"].removeprefix("/nonexistent/") for each in deleted]
-    assert sorted(names) == sorted(f"{group}/{n}" for group in groups for n in range(50))
+    expected = {f"{group}/{n}" for group in groups for n in range(50)}
+    assert len(names) == len(set(names))
+    assert set(names) <= expected
+    assert are_missed(len(expected) - len(names), done.ledger)
     pids, tids = {each["pid"] for each in deleted}, {each["tid"] for each in deleted}
     assert (len(pids), len(tids)) == (1 + 3 + 6, 1 + 4 + 3 + 6 + 6)
     assert not pids & {stranger, done.tpkit, os.getpid()}
     ended = {each["tid"] for each in done.events if each["event"] == "sched:sched_process_exit"}
     assert tids - ended <= {deleted[0]["pid"]}  # its own end ends the trace
-    assert (done.ledger["balanced"], done.ledger["lost"], done.ledger["unfollowed"]) == (True, {}, 0)
+    assert (done.ledger["balanced"], done.ledger["unfollowed"]) == (True, 0)
+    assert are_missed(sum(done.ledger["lost"].values()), done.ledger)
 
 
 # ------------------------------------------------------------------- its status
@@ -245,7 +249,7 @@ def test_it_is_as_without_us(traced: RunTraced, monkeypatch: pytest.MonkeyPatch)
     ask = ["/bin/sh", "-c", ASK]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(ask, **pipes) as process:  # type: ignore[call-overload]
-        alone, _ = process.communicate(b"", timeout=60)
+        alone, _ = process.communicate(b"", timeout=PATIENCE)
     done = traced(*ask, events=("unlinkat",))
     assert done.status == 0, done.stderr
     without_pipes = [re.sub(rb"pipe:\[\d+\]", b"pipe", words) for words in (alone, done.stdout)]
@@ -260,7 +264,9 @@ def test_what_goes_through_it(traced: RunTraced) -> None:
     assert done.status == 0
     assert done.stdout == given
     assert b"\ndone\n" in done.stderr
-    assert sum(each["ret"] for each in done.events if each["event"] == "syscalls:write") == len(given) + len("done\n")
+    written = sum(each["ret"] for each in done.events if each["event"] == "syscalls:write")
+    expected = len(given) + len("done\n")
+    assert written == expected or (written < expected and are_missed(1, done.ledger))
 
 
 # ------------------------------------------------------------------- signals while it runs
@@ -287,7 +293,7 @@ def test_an_interrupt_ends_the_trace_and_not_the_command(trace: StartTrace, talk
     assert tracing.process.poll() is None
     nothing_is_left()
     os.write(writer, b"/nonexistent-behind\n")
-    assert tracing.process.wait(60) == 3
+    assert tracing.process.wait(PATIENCE) == 3
     assert "nonexistent-behind" not in tracing.text()
 
 
@@ -314,7 +320,7 @@ def test_what_nohup_says_is_true_of_both(trace: StartTrace, talking: tuple[Path,
     assert tracing.process.poll() is None
     assert b"none lost" not in tracing.stderr.read_bytes()
     os.write(writer, b"\n")
-    assert tracing.process.wait(60) == 3
+    assert tracing.process.wait(PATIENCE) == 3
 
 
 def test_a_limit_ends_the_trace_and_not_the_command(traced: RunTraced, tmp_path: Path) -> None:
@@ -329,7 +335,7 @@ def test_a_limit_ends_the_trace_and_not_the_command(traced: RunTraced, tmp_path:
 def test_a_command_that_we_leave_behind_is_ended(trace: StartTrace) -> None:
     """Killed while programs are made: what was to be traced never runs."""
     tracing = trace("unlinkat", "--", "/usr/bin/touch", "/nonexistent/x", attached=False)
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while not (children := children_of(tracing.process.pid)):
         assert time.monotonic() < end
     tracing.end(signal.SIGKILL)

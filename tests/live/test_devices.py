@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run
+from tests.conftest import PATIENCE, Run
 from tests.live.conftest import Trace, Waiting
 from tests.live.test_generated_bcc import Running, written
 from tests.live.test_generated_libbpf import Loader, build
@@ -40,7 +40,7 @@ def test_in_filters_and_json(device: tuple[Path, str], waiting: MakeWaiting, tra
     tracing = trace(LOCK, *wanted, "-M", "2", "--filter", f"s_dev == {name} && i_ino == {inode}")
     other = trace(LOCK, *wanted, "--filter", f"s_dev != {name} && i_ino == {inode}")
     assert shell.go() == 0
-    assert tracing.process.wait(60) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     other.end()
     for event in tracing.events():
         assert event["args_text"]["s_dev"] == name
@@ -63,7 +63,7 @@ def test_generated_programs_show_what_trace_shows(
     loader = Loader(build(folder))
     tracing = trace(LOCK, "-p", str(shell.pid))
     assert shell.go() == 0
-    assert script.process.wait(60) == tracing.process.wait(60) == 0
+    assert script.process.wait(PATIENCE) == tracing.process.wait(PATIENCE) == 0
     expected = [line[16:] for line in tracing.text().splitlines()[1:]]
     assert f" s_dev={name}, " in expected[0]
     assert script.lines() == expected

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import is_running
+from tests.conftest import PATIENCE, is_running
 from tests.decoded import collected
 from tests.live.conftest import Trace, Waiting, held_by, nothing_is_left
 from tpkit import BccRuntime, ProbeSpec, Session, Tracefs, TracepointId, generate_bcc, parse_event
@@ -87,8 +87,8 @@ def test_a_cpu_that_goes_and_comes(
         unplugged(online)
     assert shell.process.poll() is None  # it still makes its calls
     late = trace("unlinkat", "-p", str(shell.pid), "-M", "1")  # with a CPU that was away
-    assert late.process.wait(60) == 0
-    assert tracing.process.wait(60) == 0
+    assert late.process.wait(PATIENCE) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     assert [each["args"]["pathname"] for each in tracing.events()] == [f"/nonexistent/{n}" for n in range(count)]
     assert tracing.ledger()["balanced"]
     nothing_is_left()
@@ -102,7 +102,7 @@ def test_a_trace_that_begins_without_a_cpu(
     tracing = trace("unlinkat", "-p", str(shell.pid), "-f", "json")
     unplugged(True)
     shell.go()
-    assert tracing.process.wait(60) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     assert [each["args"]["pathname"] for each in tracing.events()] == ["/nonexistent/y"]
 
 
@@ -111,7 +111,7 @@ def fall_asleep(shell: Waiting, tracing: Trace) -> None:
     shell.process.stdin.write(b"\n")
     shell.process.stdin.flush()
     tracing.wait_for(tracing.stdout, b"execve")
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while not is_within("nanosleep", shell.pid):
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -127,7 +127,7 @@ def test_a_process_that_dies_in_a_call(trace: StartTrace, waiting: MakeWaiting) 
     tracing = trace("clock_nanosleep", "execve", "-p", str(shell.pid), "-f", "json")
     fall_asleep(shell, tracing)
     shell.process.kill()
-    assert tracing.process.wait(60) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     ledger = tracing.ledger()
     assert (ledger["balanced"], ledger["lost"]) == (True, {})
     assert [each["ret"] for each in tracing.events()[1:]] == [-516]  # ERESTART_RESTARTBLOCK: nobody restarts it
@@ -159,7 +159,7 @@ def test_many_probes(trace: StartTrace, waiting: MakeWaiting, number: signal.Sig
     assert len([kind for kind, _ in mine if kind == "prog"]) > FEW_EVENTS
     assert tracing.end(number) == (-number if number is signal.SIGKILL else 0)
     nothing_is_left(*mine)
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while members(tracing.process.pid):
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -184,12 +184,12 @@ def test_a_signal_at_each_stage(
     tracing.process.send_signal(number)
     if reader is not None:  # it was in the middle of a write, which nobody reads
         os.close(reader)
-    status = tracing.process.wait(60)
+    status = tracing.process.wait(PATIENCE)
     words = tracing.stderr.read_bytes()
     assert b"Traceback" not in words, words
     assert status == (-number if number is signal.SIGKILL else 0 if stage in ("drain", "print") else 130), words
     (tmp_path / "end").touch()
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while members(tracing.process.pid):
         assert time.monotonic() < end, members(tracing.process.pid)
         time.sleep(0.05)
@@ -198,7 +198,7 @@ def test_a_signal_at_each_stage(
 
 def reach(stage: str, tracing: Trace, shell: Waiting) -> None:
     """Waits until the trace is there."""
-    end, pid = time.monotonic() + 60, tracing.process.pid
+    end, pid = time.monotonic() + PATIENCE, tracing.process.pid
     if stage in ("drain", "print"):
         assert shell.process.stdin is not None
         shell.process.stdin.write(b"\n")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run
+from tests.conftest import PATIENCE, Run
 from tests.decoded import Event, collected
 from tests.live.conftest import Trace, Waiting
 from tpkit import (
@@ -110,7 +110,7 @@ class Worker:
     def make(self, known: Sequence[Call]) -> None:
         """All of the calls, and the end."""
         lines = [f"{call.dfd} {_written(call.path)} {call.flag}\n" for call in known]
-        self.process.communicate("".join(lines).encode(), timeout=120)
+        self.process.communicate("".join(lines).encode(), timeout=PATIENCE)
 
 
 def _written(path: bytes | int | None) -> str:
@@ -215,7 +215,7 @@ def test_one_event_of_two(tmp_path: Path, trace: StartTrace, worker: Worker) -> 
     filters = ("--filter", "sys_exit_*: ret == 0", "--filter", "sys_enter_unlinkat: flag & AT_REMOVEDIR && dfd < 0")
     tracing = trace(ENTER, EXIT, "-p", str(worker.process.pid), *filters)
     worker.make(known)
-    assert tracing.process.wait(60) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     lines = [line.split(None, 3)[3] for line in tracing.text().splitlines()[1:]]
     removed = f'sys_enter_unlinkat(dfd=AT_FDCWD, pathname="{tmp_path}/directory", flag=AT_REMOVEDIR)'
     assert lines == ["sys_exit_unlinkat(ret=0)", removed, "sys_exit_unlinkat(ret=0)"]
@@ -228,7 +228,7 @@ def test_openat(tmp_path: Path, trace: StartTrace, waiting: MakeWaiting) -> None
     wanted = f'flags & {os.O_CREAT:#x} && filename ~ "*/out"'
     tracing = trace("sys_enter_openat", "-p", str(shell.pid), "--filter", wanted)
     shell.go()
-    assert tracing.process.wait(60) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     assert len(re.findall(r"sys_enter_openat", tracing.text())) == 1
     assert f'filename="{tmp_path}/out"' in tracing.text()
 
@@ -252,7 +252,7 @@ def test_strings_in_the_record(tmp_path: Path, bpf: Tracefs) -> None:
     try:
         programs = [program(bpf, process.pid, ["task:task_rename"], [each]) for each in filters]
         with sessions(programs, process.pid) as running:
-            process.communicate("".join(f"{name}\n" for name in names).encode(), timeout=120)
+            process.communicate("".join(f"{name}\n" for name in names).encode(), timeout=PATIENCE)
             found = [[(e.text("newcomm") or b"").decode() for e in happened(session)] for session in running]
     finally:
         process.kill()
@@ -275,7 +275,7 @@ def test_a_name_that_changes_during_the_call(trace: StartTrace, waiting: MakeWai
     shell = waiting("exec /bin/true")
     tracing = trace("execve", "-p", str(shell.pid), "--comm", "sh", "-f", "json")
     shell.go()
-    assert tracing.process.wait(60) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     assert [(each["comm"], each["ret"]) for each in tracing.events()] == [("sh", 0)]
 
 
@@ -307,6 +307,6 @@ def test_a_generated_script(tmp_path: Path, syscalls: Tracefs, worker: Worker, t
         worker.make(known)
     finally:
         running.terminate()
-        running.wait(60)
+        running.wait(PATIENCE)
     wanted = [call for call in known if (call.text or b"").endswith(b".c")]
     assert out.read_text().count("sys_enter_unlinkat(") == len(wanted)

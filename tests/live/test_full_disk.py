@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import PATIENCE
+
 # In the namespace: writes batches until the disk is full, then tells what it was told and what is there.
 WRITE = """
 import sys
@@ -45,7 +47,7 @@ def test_whole_lines_stay_and_are_counted(tmp_path: Path) -> None:
         ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, WRITE],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
         cwd=Path(__file__).parents[2],
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import PATIENCE
 from tests.live.conftest import Trace, Waiting, held_by, nothing_is_left, ours_in_the_kernel
 from tpkit import ProbeSpec, Tracefs, TracepointId, parse_event
 from tpkit.codegen.bcc_script import generate_bcc_script
@@ -45,7 +46,7 @@ class Running:
             self.process = subprocess.Popen([path], stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env)
 
     def wait_until_attached(self) -> None:
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while not self.stdout.read_bytes():
             if self.process.poll() is not None or time.monotonic() > end:
                 pytest.fail(f"no header came: {self.words()}")
@@ -53,7 +54,7 @@ class Running:
 
     def end(self, number: int = signal.SIGINT) -> int:
         self.process.send_signal(number)
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE)
 
     def words(self) -> str:
         return self.stderr.read_text()
@@ -92,7 +93,7 @@ def test_a_deletion(tmp_path: Path, waiting: MakeWaiting, syscalls: Tracefs, run
     shell = waiting('exec rm -- "$1"', path)
     script = run(written(tmp_path, syscalls, ENTER, pids=(shell.pid,)))
     assert shell.go() == 0
-    assert script.process.wait(60) == 0  # the process that it looks at has ended
+    assert script.process.wait(PATIENCE) == 0  # the process that it looks at has ended
     name = r"a\nb\033[31m\"\377\\café\342\200\256"
     assert script.lines() == [
         f'{shell.pid:7} rm              sys_enter_unlinkat(dfd=AT_FDCWD, pathname="{tmp_path}/{name}", flag=0)'
@@ -110,7 +111,7 @@ def test_enter_and_exit_as_trace_shows_them(
     script = run(written(tmp_path, syscalls, ENTER, EXIT, "syscalls:sys_enter_newfstatat", pids=(shell.pid,)))
     tracing = trace(ENTER, EXIT, "syscalls:sys_enter_newfstatat", "-p", str(shell.pid), "--string-size", "256")
     assert shell.go() == 1
-    assert script.process.wait(60) == tracing.process.wait(60) == 0
+    assert script.process.wait(PATIENCE) == tracing.process.wait(PATIENCE) == 0
     expected = [line[16:] for line in tracing.text().splitlines()[1:]]
     assert f'sys_enter_unlinkat(dfd=AT_FDCWD, pathname="{folder}", flag=AT_REMOVEDIR)' in "\n".join(expected)
     assert f"{'x' * 243}\"..." in "\n".join(expected)
@@ -139,7 +140,7 @@ def test_every_event_is_printed_or_counted_as_lost(tmp_path: Path, syscalls: Tra
     child.stdout.readline()
     script = run(written(tmp_path, syscalls, ENTER, comm=name.encode()))
     script.process.send_signal(signal.SIGSTOP)
-    child.communicate(b"x", timeout=60)
+    child.communicate(b"x", timeout=PATIENCE)
     script.process.send_signal(signal.SIGCONT)
     assert script.end() == 0
     lines = script.lines()
@@ -180,7 +181,7 @@ def test_a_reader_that_goes_away(tmp_path: Path, waiting: MakeWaiting, syscalls:
     status = tmp_path / "status"
     done = subprocess.run(
         ["/bin/sh", "-c", '{ "$1" 2>&1; echo $? > "$2"; } | head -1', "sh", path, status],
-        capture_output=True, text=True, timeout=60, check=True,
+        capture_output=True, text=True, timeout=PATIENCE, check=True,
     )
     assert (done.stdout, done.stderr) == (f"{HEADER}\n", "")
     assert status.read_text() == "0\n"
@@ -192,7 +193,7 @@ def test_a_full_disk(tmp_path: Path, waiting: MakeWaiting, syscalls: Tracefs) ->
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [written(tmp_path, syscalls, ENTER, pids=(shell.pid,))],
-            stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False,
         )
     assert done.returncode == 1
     assert done.stderr == "trace_unlinkat: 0 events, none lost\ntrace_unlinkat: No space left on device\n"
@@ -208,14 +209,14 @@ def test_callers_settings_dont_matter(tmp_path: Path, waiting: MakeWaiting, sysc
     names = ("BCC_KERNEL_SOURCE", "BCC_PROBE_PREFIX", "TMPDIR", "PYTHONPATH")
     script = run(path, env={**dict.fromkeys(names, str(hostile)), "LC_ALL": "C", "PATH": "/nowhere"})
     shell.go()
-    assert script.process.wait(60) == 0
+    assert script.process.wait(PATIENCE) == 0
     assert len(script.lines()) == 1
     assert [each.name for each in hostile.iterdir()] == ["bcc.py"]
 
 
 def test_a_process_that_isnt_there(tmp_path: Path, syscalls: Tracefs) -> None:
     path = written(tmp_path, syscalls, ENTER, pids=(1 << 22,))
-    done = subprocess.run([path], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([path], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "trace_unlinkat: one of the processes (4194304,): No such process\n"
 
@@ -224,7 +225,7 @@ def test_without_privileges(tmp_path: Path, syscalls: Tracefs) -> None:
     done = subprocess.run(
         ["/usr/bin/python3", "-I", "-"],
         input=written(tmp_path, syscalls, ENTER, comm=b"nobody").read_text(),
-        capture_output=True, text=True, timeout=60, check=False, cwd="/",
+        capture_output=True, text=True, timeout=PATIENCE, check=False, cwd="/",
         user=65534, group=65534, extra_groups=[],
     )
     assert (done.returncode, done.stdout) == (1, "")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import PATIENCE
 from tests.live.conftest import Waiting
 from tests.matrix.check_programs import FILE, read_cross_section
 from tests.matrix.check_targets import own_trouble
@@ -74,7 +75,7 @@ class Running:
     def end(self) -> list[str]:
         """Its lines, without those that came while the calls were waiting for it."""
         self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(60) == 0
+        assert self.process.wait(PATIENCE) == 0
         lines = self.stdout.read_bytes().decode("utf-8", "backslashreplace").split("\n")
         header = lines.index("TIME                PID COMM            EVENT")
         return [line for line in lines[header + 1 :] if line and '"ready"' not in line]
@@ -111,7 +112,7 @@ def lines_of_calls(shell: Waiting, folder: Path, running: Running) -> list[str]:
     shell.process.stdin.flush()
     running.wait_for(b'"ready"')
     (folder / "go").touch()
-    assert shell.process.wait(60) == 0
+    assert shell.process.wait(PATIENCE) == 0
     running.wait_for(b'"q"uote"')
     lines = running.end()
     assert all(re.match(r"\d\d:\d\d:\d\d\.\d{6} ", line) for line in lines)

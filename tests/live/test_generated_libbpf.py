@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run
+from tests.conftest import PATIENCE, Run
 from tests.live.conftest import Waiting, nothing_is_left
 from tests.matrix.check_programs import FILE, read_cross_section
 from tpkit import Tracefs
@@ -59,7 +59,7 @@ class Loader:
         """Interrupts it once its output has the text; status, stdout and stderr."""
         self._wait_for(self._out, after)
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(60), self._out.read_text(errors="replace"), self._err.read_text()
+        return self.process.wait(PATIENCE), self._out.read_text(errors="replace"), self._err.read_text()
 
 
 @pytest.mark.parametrize("options", [(), ("--portable", "--sec", "tp")])

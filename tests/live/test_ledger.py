@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bench.load import compiled
+from tests.conftest import PATIENCE
 from tests.live.conftest import OWN_MOUNTS, UNSHARE, Trace, nothing_is_left
 from tests.live.flood import EVENTS, LINE, Flood, numbers_in
 from tpkit import (
@@ -82,7 +83,7 @@ def test_every_name_comes_once_and_in_order(trace: StartTrace, flood: MakeFlood,
     load = flood()
     tracing = trace(event, "-p", str(load.pid), "-f", form, "--buffer-size", LARGE)
     load.begin()
-    assert tracing.process.wait(60) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     assert numbers_in(tracing.stdout) == list(range(EVENTS))
     assert summary(tracing.stderr.read_bytes()) == (EVENTS, {})
     if form == "json":
@@ -103,7 +104,7 @@ def test_a_reader_that_is_stopped(trace: StartTrace, flood: MakeFlood, event: st
     tracing.process.send_signal(signal.SIGSTOP)
     time.sleep(2)
     tracing.process.send_signal(signal.SIGCONT)
-    assert tracing.process.wait(60) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     numbers, ledger = numbers_in(tracing.stdout), tracing.ledger()
     missing = EVENTS - len(set(numbers))
     assert missing > 0
@@ -128,7 +129,7 @@ def test_a_reader_that_is_slow_and_goes_away(trace: StartTrace, flood: MakeFlood
         load.wait()
     finally:
         os.close(reader)
-    assert tracing.process.wait(60) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     seen = [int(number) for number in LINE.findall(read)]
     assert len(seen) > 10
     assert seen == list(range(len(seen)))
@@ -154,7 +155,7 @@ def test_a_full_disk(trace: StartTrace, flood: MakeFlood, tmp_path: Path) -> Non
     prefix = [*UNSHARE, "/bin/sh", "-c", script, "sh", str(disk), str(copy)]
     tracing = trace(ENTER, "-p", str(load.pid), "-o", str(disk / "log"), "--buffer-size", LARGE, prefix=prefix)
     load.begin()
-    assert tracing.process.wait(60) == 1
+    assert tracing.process.wait(PATIENCE) == 1
     words = tracing.stderr.read_bytes()
     assert b"%b: can't be written: No space left on device" % os.fsencode(disk / "log") in words
     delivered, lost = summary(words)
@@ -230,7 +231,7 @@ def test_a_limit_in_the_middle(trace: StartTrace, flood: MakeFlood) -> None:
     load.begin()
     load.wait()
     tracing.process.send_signal(signal.SIGCONT)
-    assert tracing.process.wait(60) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     assert numbers_in(tracing.stdout) == list(range(1000))
     assert len(tracing.events()) == 1000
     ledger = tracing.ledger()
@@ -262,7 +263,7 @@ def test_losses_are_an_error_if_wanted(trace: StartTrace, flood: MakeFlood) -> N
     load.begin()
     load.wait()
     tracing.process.send_signal(signal.SIGCONT)
-    assert tracing.process.wait(60) == 3
+    assert tracing.process.wait(PATIENCE) == 3
     numbers, ledger = numbers_in(tracing.stdout), tracing.ledger()
     assert ledger["balanced"]
     assert (ledger["matched"], ledger["delivered"]) == (EVENTS, len(numbers))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Sequence
 
-from tests.conftest import command
+from tests.conftest import PATIENCE, command
 from tests.live.conftest import nothing_is_left
 from tpkit import Tracefs
 
@@ -15,7 +15,7 @@ MANY_EVENTS = ("syscalls:sys_enter_*at", "syscalls:sys_exit_*at")
 
 def run_limited(limit: str, arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
     shell = ["/bin/sh", "-c", f'ulimit {limit} {FEW}; exec "$@"', "sh", *command(*arguments)]
-    return subprocess.run(shell, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
+    return subprocess.run(shell, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False)
 
 
 def test_a_soft_limit_is_raised_but_not_the_commands(syscalls: Tracefs) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import FIXTURES, command
+from tests.conftest import FIXTURES, PATIENCE, command
 from tests.live.conftest import OWN_MOUNTS, UNSHARE
 from tpkit import Tracefs
 
@@ -23,7 +23,7 @@ UNMOUNT = "umount -l /sys/kernel/tracing 2>&-; umount -l /sys/kernel/debug 2>&-;
 
 
 def run(prefix: list[str], *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([*prefix, *command(*arguments)], capture_output=True, timeout=60, check=False)
+    return subprocess.run([*prefix, *command(*arguments)], capture_output=True, timeout=PATIENCE, check=False)
 
 
 def in_own_mounts(script: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:

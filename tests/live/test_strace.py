@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import PATIENCE
 from tests.strace import accounts, ours
 from tests.strace.caller import MARK
 from tests.strace.compare import Compared, compared, summary
@@ -150,7 +151,7 @@ def test_words_that_other_numbers_decide(syscalls: Tracefs, tmp_path: Path) -> N
         "pselect6",
     ]
     command = [os.path.realpath(sys.executable), "-I", "-S", "-c", DEPENDING]
-    subprocess.run([*tracer, "-o", account, "--", *command], check=True, timeout=120, capture_output=True)
+    subprocess.run([*tracer, "-o", account, "--", *command], check=True, timeout=PATIENCE, capture_output=True)
     text = account.read_text()
     for shown in (
         "cmd=F_SETFD, arg=FD_CLOEXEC) = 0 <",

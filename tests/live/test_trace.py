@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run, command
+from tests.conftest import PATIENCE, Run, command
 from tests.decoded import collected, events_of
 from tests.live.conftest import OWN_MOUNTS, UNSHARE, Trace, Waiting, held_by, nothing_is_left, ours_in_the_kernel
 from tpkit import (
@@ -56,7 +56,7 @@ def test_unlinkat_as_text(tmp_path: Path, waiting: MakeWaiting, trace: StartTrac
     (tmp_path / "d").mkdir()
     tracing = trace(ENTER, EXIT, "--comm", "rm", "-d", "30", "-M", "6")
     assert shell.go() == 0
-    assert tracing.process.wait(60) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     text = tracing.text()
     assert text.startswith("TIME")
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", text)
@@ -73,7 +73,7 @@ def test_the_exact_name_comes_back_from_json(
     shell = waiting('exec rm -- "$1"', path)
     tracing = trace(ENTER, "-p", str(shell.pid), "-M", "1", "-f", "json", "--string-size", "4096")
     assert shell.go() == 0
-    assert tracing.process.wait(60) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     (event,) = tracing.events()
     args, exact = event["args"], event.get("args_hex", {})
     recovered = bytes.fromhex(exact["pathname"]) if "pathname" in exact else args["pathname"].encode()
@@ -88,7 +88,7 @@ def test_long_strings_are_cut_and_marked(tmp_path: Path, waiting: MakeWaiting, t
     shell = waiting("exec rm -f -- /nonexistent-12345")
     tracing = trace(ENTER, "-p", str(shell.pid), "--string-size", "10")
     shell.go()
-    assert tracing.process.wait(60) == 0  # the traced process has ended
+    assert tracing.process.wait(PATIENCE) == 0  # the traced process has ended
     assert 'pathname="/nonexiste"...,' in tracing.text()
 
 
@@ -105,9 +105,9 @@ def test_against_strace(tmp_path: Path, waiting: MakeWaiting, trace: StartTrace)
         while not is_traced(shell.pid):
             time.sleep(0.01)
         shell.go()
-        assert tracing.process.wait(60) == 0
+        assert tracing.process.wait(PATIENCE) == 0
     finally:
-        strace.wait(60)
+        strace.wait(PATIENCE)
     expected = re.findall(r'unlinkat\((\S+), ("(?:[^"\\]|\\.)*"), (\S+)\)', log.read_text())
     ours = re.findall(r'unlinkat\(dfd=(\S+), pathname=("(?:[^"\\]|\\.)*"), flag=(\S+)\)', tracing.text())
     assert len(expected) == 4
@@ -171,9 +171,9 @@ def test_every_event_is_delivered_or_counted_as_lost(tmp_path: Path, trace: Star
     assert child.stdin is not None
     tracing = trace(ENTER, "-p", str(child.pid), "-f", "json", "--buffer-size", "1M")
     tracing.process.send_signal(signal.SIGSTOP)
-    child.communicate(b"x", timeout=60)
+    child.communicate(b"x", timeout=PATIENCE)
     tracing.process.send_signal(signal.SIGCONT)
-    assert tracing.process.wait(60) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     delivered = tracing.events()
     lost: int = sum(line["lost"] for line in tracing.lines() if "lost" in line)
     assert lost > 0
@@ -225,10 +225,10 @@ def test_a_reader_that_goes_away(waiting: MakeWaiting, syscalls: Tracefs, tmp_pa
     tracing = subprocess.Popen(command("trace", ENTER, "-p", str(shell.pid)), stdout=head.stdin, stderr=subprocess.PIPE)
     assert head.stdin is not None
     head.stdin.close()
-    _, words = tracing.communicate(timeout=60)
+    _, words = tracing.communicate(timeout=PATIENCE)
     assert head.stdout is not None
     assert head.stdout.read().startswith(b"TIME")
-    head.wait(60)
+    head.wait(PATIENCE)
     assert tracing.returncode == 0
     assert b"Traceback" not in words
     nothing_is_left()
@@ -237,7 +237,7 @@ def test_a_reader_that_goes_away(waiting: MakeWaiting, syscalls: Tracefs, tmp_pa
 def test_duration(waiting: MakeWaiting, trace: StartTrace) -> None:
     shell = waiting("exit 0")
     tracing = trace(ENTER, "-p", str(shell.pid), "-d", "0.2", "-o", "/dev/null")
-    assert tracing.process.wait(60) == 0
+    assert tracing.process.wait(PATIENCE) == 0
     assert re.search(rb"0 events in (?!0\.[01])\d+\.\d s", tracing.stderr.read_bytes())
 
 
@@ -253,7 +253,7 @@ def test_a_full_disk_is_an_error(waiting: MakeWaiting, trace: StartTrace) -> Non
     shell = waiting("exec rm -f -- /nonexistent")
     tracing = trace(ENTER, "-p", str(shell.pid), "-f", "json", "-o", "/dev/full")
     shell.go()
-    assert tracing.process.wait(60) == 1
+    assert tracing.process.wait(PATIENCE) == 1
     assert b"No space left" in tracing.stderr.read_bytes()
     nothing_is_left()
 
@@ -303,7 +303,7 @@ def test_in_a_pid_namespace(tmp_path: Path, syscalls: Tracefs) -> None:
     done = subprocess.run(
         [*UNSHARE, "--pid", "--fork", "/bin/sh", "-c", script, "sh", fifo, out, command()[0]],
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run, command
+from tests.conftest import PATIENCE, Run, command
 from tests.live.conftest import bpftool, held_by
 from tpkit import EventFormat, KernelUnsupported, ProbeSpec, Program, ToolError, Tracefs, generate_bcc
 from tpkit.catalog import Catalog
@@ -31,7 +31,7 @@ def _nothing_stays(bpf: Tracefs) -> Iterator[None]:
     before = programs_of_nobody()  # a large trace of a test before may still be let go (loader.close_apart)
     yield
     assert held_by(os.getpid()) == set()
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while left := programs_of_nobody() - before:
         assert time.monotonic() < end, left
         time.sleep(0.02)
@@ -178,7 +178,7 @@ def test_ctrl_c(request: pytest.FixtureRequest, target: str, number: signal.Sign
             while process.poll() is None and not held_by(process.pid):
                 time.sleep(0.01)
             process.send_signal(number)
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=PATIENCE)
         finally:
             process.kill()
     assert (process.returncode, out, err) == (128 + number, b"", b"tpkit: interrupted\n")
