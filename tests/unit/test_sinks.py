@@ -27,6 +27,7 @@ from tpkit.sinks.jsonlines import JsonLinesSink
 from tpkit.sinks.output import Output
 from tpkit.sinks.terminal import TerminalSink, wants_colours
 from tpkit.sinks.text import TextSink
+from tpkit.sinks.totals import account_lines
 
 CLOCK = Clock(0)
 SIZE = 16
@@ -262,6 +263,18 @@ def test_losses_and_the_ledger_in_json(tmp_path: Path) -> None:
     assert ledger["lost"] == {"ring buffer full": 3, "output failed": 1}
     assert ledger["events"][0]["event"] == UNLINKAT
     assert (ledger["missed"], ledger["unfollowed"]) == (2, 1)
+
+
+def test_what_the_kernel_left_out_in_words() -> None:
+    """A call of which one half wasn't seen is none that was begun before, whatever its cause is named."""
+    account = Account(TracepointId.parse(UNLINKAT), 10, 0, 8, {Cause.UNPAIRED: 2}, unfinished=1)
+    lines = list(account_lines(Ledger((account,), 1.5, missed=3)))
+    assert lines == [
+        "8 events in 1.5 s, 2 lost: entered before the trace, or refused by seccomp",
+        "1 calls that haven't returned",
+        "3 times a probe wasn't run, as its CPU was in another one: those events aren't counted, and calls may lack"
+        " their entry or their return",
+    ]
 
 
 # ----------------------------------------------------------------------------------------- CSV

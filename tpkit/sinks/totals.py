@@ -14,7 +14,10 @@ def account_lines(ledger: Ledger) -> Iterator[str]:
     yield f"{count} event{'' if count == 1 else 's'} in {ledger.seconds:.1f} s, {lost}"
     yield from _marks(ledger)
     if ledger.missed:
-        yield f"{ledger.missed} times a probe wasn't run, as its CPU was in another one: those events aren't counted"
+        yield (
+            f"{ledger.missed} times a probe wasn't run, as its CPU was in another one: those events aren't counted,"
+            " and calls may lack their entry or their return"
+        )
     if ledger.unfollowed:
         yield f"{ledger.unfollowed} threads too many to be followed: their events aren't counted"
     if not ledger.is_balanced:
