@@ -175,14 +175,14 @@ def test_all_descendants_and_nobody_else(traced: RunTraced, stranger: int) -> No
     expected = {f"{group}/{n}" for group in groups for n in range(50)}
     assert len(names) == len(set(names))
     assert set(names) <= expected
-    assert are_missed(len(expected) - len(names), done.ledger)
+    assert are_missed(len(expected) - len(names), done.ledger["missed"])
     pids, tids = {each["pid"] for each in deleted}, {each["tid"] for each in deleted}
     assert (len(pids), len(tids)) == (1 + 3 + 6, 1 + 4 + 3 + 6 + 6)
     assert not pids & {stranger, done.tpkit, os.getpid()}
     ended = {each["tid"] for each in done.events if each["event"] == "sched:sched_process_exit"}
     assert tids - ended <= {deleted[0]["pid"]}  # its own end ends the trace
     assert (done.ledger["balanced"], done.ledger["unfollowed"]) == (True, 0)
-    assert are_missed(sum(done.ledger["lost"].values()), done.ledger)
+    assert are_missed(sum(done.ledger["lost"].values()), done.ledger["missed"])
 
 
 # ------------------------------------------------------------------- its status
@@ -266,7 +266,7 @@ def test_what_goes_through_it(traced: RunTraced) -> None:
     assert b"\ndone\n" in done.stderr
     written = sum(each["ret"] for each in done.events if each["event"] == "syscalls:write")
     expected = len(given) + len("done\n")
-    assert written == expected or (written < expected and are_missed(1, done.ledger))
+    assert written == expected or (written < expected and are_missed(1, done.ledger["missed"]))
 
 
 # ------------------------------------------------------------------- signals while it runs
