@@ -19,6 +19,7 @@ from tests.matrix.images import Image
 from tests.matrix.packages import PATH
 
 SHARED = "/run/tpkit-matrix"  # the run's folder, in the machine
+PROGRAMS = "/run/tpkit-programs"  # what this kernel's machines compiled
 MEGABYTES = 3072
 CPUS = 2
 # One thread for both processors. With one each, QEMU before 8.1 reads code to translate it before it locks the
@@ -66,8 +67,11 @@ pivot_root . run/tpkit-old
 exec chroot . /bin/sh {shared}/inside <dev/null >run/tpkit-matrix/log 2>&1
 """
 
+# What clang makes takes most of a trace's time there: what earlier machines of this kernel compiled is taken from a
+# folder of its own, for sources that are the same still, and what this one compiles is put there.
 INSIDE = """\
 set -eu
+keep() {{ cp -u /var/cache/tpkit/program-* {programs} 2>/dev/null || true; }}
 umount -l /run/tpkit-old 2>/dev/null || true
 is_mounted() {{ grep -q " $1 $2 " /proc/mounts; }}
 is_mounted /sys/kernel/tracing tracefs || mount -t tracefs tracefs /sys/kernel/tracing
@@ -75,8 +79,15 @@ is_mounted /sys/kernel/debug debugfs || mount -t debugfs debugfs /sys/kernel/deb
 is_mounted /sys/kernel/security securityfs || mount -t securityfs securityfs /sys/kernel/security
 is_mounted /sys/fs/bpf bpf || mount -t bpf bpf /sys/fs/bpf
 ip link set lo up
+rm -rf /var/cache/tpkit
+mkdir -m 700 /var/cache/tpkit
+cp {programs}/program-* /var/cache/tpkit 2>/dev/null || true
+while sleep 300; do keep; done &
 cd {tree}
-exec env -i PATH={path} HOME=/root LANG=C.UTF-8 TERM=dumb {command}
+status=0
+env -i PATH={path} HOME=/root LANG=C.UTF-8 TERM=dumb {command} || status=$?
+keep
+exit $status
 """
 
 
@@ -107,7 +118,8 @@ class Starter:
             *("--memory", f"{MEGABYTES}M", "--cpus", str(CPUS)),
             *("--show-boot-console", "--verbose"),
             *(word for option in (*BOOT, *self.options) for word in ("--kopt", option)),
-            *("--rwdir", f"{SHARED}={folder}", "--script-sh", f"sh {SHARED}/start"),
+            *("--rwdir", f"{SHARED}={folder}", "--rwdir", f"{PROGRAMS}={image.folder / 'programs'}"),
+            *("--script-sh", f"sh {SHARED}/start"),
             *(() if self.kvm else ("--disable-kvm",)),
             "--qemu-opts",
             *("-fsdev", share, "-device", f"virtio-9p-pci,fsdev=tpkit,mount_tag={_TAG}"),
@@ -124,12 +136,14 @@ class Starter:
             "copy": shlex.quote(str(self.copy)),
             "tag": _TAG,
             "shared": SHARED,
+            "programs": PROGRAMS,
             "command": shlex.join(guest),
         }
         return {"start": START.format(**names), "inside": INSIDE.format(**names)}
 
     def run(self, image: Image, folder: Path, guest: Sequence[str], seconds: float) -> None:
         """Boot, run the guest's command in the checkout, wait for the end. Raises MatrixError at the time limit."""
+        (image.folder / "programs").mkdir(mode=0o700, exist_ok=True)
         for name, text in self.scripts(image, guest).items():
             (folder / name).write_text(text)
         environment = {"PATH": PATH, "TMPDIR": str(folder), "XDG_CACHE_HOME": str(folder)}

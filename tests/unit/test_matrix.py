@@ -469,7 +469,7 @@ class TestMachine:
         image = images.Image(tmp_path / "a b", "7.2", ())
         text = machine.Starter(tmp_path, Path("/a user's tree"), tmp_path).scripts(image, ["python", "a b"])
         assert "tree='/a user'\"'\"'s tree'" in text["start"]
-        assert text["inside"].endswith("python 'a b'\n")
+        assert "python 'a b' || status=$?\n" in text["inside"]
 
     def test_an_emulated_machines_processors_share_a_thread(self, tmp_path: Path) -> None:
         image = images.Image(tmp_path, "7.2", ())
