@@ -485,6 +485,15 @@ class TestMachine:
         words = replace(starter, qemu=Path("/opt/qemu")).command(image, tmp_path)
         assert words[words.index("--qemu-bin") + 1] == Path("/opt/qemu")
 
+    def test_each_kernel_has_a_folder_for_what_its_machines_compiled(self, tmp_path: Path) -> None:
+        starter = machine.Starter(tmp_path, tmp_path, tmp_path)
+        for name in ("5.10", "7.2"):
+            words = starter.command(images.Image(tmp_path / name, name, ()), tmp_path)
+            assert f"{machine.PROGRAMS}={tmp_path}/{name}/programs" in words
+        before, after = starter.scripts(images.Image(tmp_path, "7.2", ()), ["the-checks"])["inside"].split("the-checks")
+        assert f"cp {machine.PROGRAMS}/program-* /var/cache/tpkit" in before
+        assert after.endswith("keep\nexit $status\n")  # the checks' status is the machine's, whatever could be kept
+
     def test_a_copy_has_what_the_checkout_has(self, tmp_path: Path) -> None:
         for name in ("tpkit/a.py", ".venv/bin/python", ".git/HEAD", ".ci/run", "tests/.mypy_cache/x"):
             (tmp_path / "tree" / name).parent.mkdir(parents=True)
