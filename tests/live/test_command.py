@@ -144,6 +144,13 @@ for n in range(3):
 for n in range(3): os.wait()
 for each in threads: each.join()
 """
+
+
+def process_of(group: str) -> str:
+    """Whose thread it is, of FAMILY's."""
+    return "parent" if group.startswith("thread") else group.replace("its-thread", "grandchild")
+
+
 STRANGER = """
 import ctypes, os
 libc = ctypes.CDLL(None)
@@ -177,7 +184,10 @@ def test_all_descendants_and_nobody_else(traced: RunTraced, stranger: int) -> No
     assert set(names) <= expected
     assert are_missed(len(expected) - len(names), done.ledger["missed"])
     pids, tids = {each["pid"] for each in deleted}, {each["tid"] for each in deleted}
-    assert (len(pids), len(tids)) == (1 + 3 + 6, 1 + 4 + 3 + 6 + 6)
+    # One that waits its turn inside the program can cost another thread on its processor all of its 50 calls.
+    seen = [group for group in groups if any(name.startswith(f"{group}/") for name in names)]
+    assert len({process_of(group) for group in groups}) == 1 + 3 + 6
+    assert (len(pids), len(tids)) == (len({process_of(group) for group in seen}), len(seen))
     assert not pids & {stranger, done.tpkit, os.getpid()}
     ended = {each["tid"] for each in done.events if each["event"] == "sched:sched_process_exit"}
     assert tids - ended <= {deleted[0]["pid"]}  # its own end ends the trace
