@@ -94,7 +94,8 @@ EXECUTE = """
 import os, sys, threading
 argv = ["rm", "-f", "--", "/nonexistent-1"]
 if len(sys.argv) > 1: argv[:0] = ["/bin/sh", "-c", '"$@"; rm -f -- /nonexistent-2', "sh"]
-threading.Thread(target=os.execvp, args=(argv[0], argv)).start()
+# Since Python 3.14 the kernel is told the names of threads, too: comm is "Thread-1 (execv" without one.
+threading.Thread(target=os.execvp, args=(argv[0], argv), name="python3").start()
 threading.Event().wait()
 """
 
