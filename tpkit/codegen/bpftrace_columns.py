@@ -28,16 +28,18 @@ MAX_ELEMENTS = 8  # of an array: each is an argument of its own
 MAX_BUFFER = 32  # bytes that are shown escaped
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-# Words that bpftrace 0.17 doesn't take behind "->", and words that no member of a C struct can have.
+# Words that bpftrace 0.17 or 0.23 (the names of its types) doesn't take behind "->", and words that no member of a
+# C struct can have.
 _KEYWORDS = frozenset(
     """break continue else for if return unroll while
+    bool buffer inet int8 int16 int32 int64 string uint8 uint16 uint32 uint64
     asm auto case char const default do double enum extern float goto inline int long register restrict
     short signed sizeof static struct switch typedef union unsigned void volatile _Bool""".split()
 )
 
 
 def is_identifier(name: str) -> bool:
-    """Whether bpftrace takes it as a name of C's."""
+    """Whether every bpftrace takes it as a name of C's."""
     return bool(_IDENTIFIER.fullmatch(name)) and name not in _KEYWORDS
 
 
@@ -45,7 +47,7 @@ def refusal(source: Source) -> str | None:
     """Why bpftrace can't show a column, None when it can."""
     column, field = source.column, source.access.field
     if not is_identifier(field.name):
-        return "bpftrace's language has no way to spell its name"
+        return "not every bpftrace has a way to spell its name"
     if column.label != field.name:
         return "another field has the same name"
     if field.type.location is Location.REL_LOC:
