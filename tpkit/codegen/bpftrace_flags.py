@@ -110,7 +110,12 @@ def _statements(flags: Flags, rest: Sequence[str]) -> Iterator[str]:
         yield f"{after} = {before};" if is_first and flags.whole else f"{after} = {before} & ({before} - 1);"
         for other, bits in enumerate(flags.groups if is_first else ()):
             word = "else if" if other else "if"
-            yield f"{word} (({before} & {bits:#x}) == {bits:#x}) {{ {after} = {before} - {bits:#x}; }}"
+            yield f"{word} (({before} & {bits:#x}) == {bits:#x}) {{ {after} = {before} - {_as_int64(bits)}; }}"
+
+
+def _as_int64(bits: int) -> str:
+    """A number whose type is that of small ones: bpftrace 0.23 has larger ones unsigned, and never mixes the two."""
+    return f"(int64){bits:#x}" if bits >> 31 else f"{bits:#x}"
 
 
 def _all_named(flags: Flags, first: str, rest: Sequence[str]) -> str:
