@@ -232,7 +232,8 @@ class Interpreter:
         return "".join(str(self._value(argument, variables)) for argument in self.steps.choice.shown.arguments)
 
     def _value(self, expression: str, variables: dict[str, object]) -> object:
-        asked = re.sub(r"@(\w+)\[([^]]+)\]", r"maps['\1'].get(\2, '')", expression.replace("$", ""))
+        number = expression.replace("$", "").replace("(int64)", "")  # of Python's numbers there is one kind
+        asked = re.sub(r"@(\w+)\[([^]]+)\]", r"maps['\1'].get(\2, '')", number)
         return eval(asked.strip().removesuffix("{"), {}, variables)  # noqa: S307
 
 
@@ -243,6 +244,7 @@ OPEN = SymbolTable(
     ((0x101000, "SYNC"), (0x40, "CREAT"), (0x200, "TRUNC"), (0x1000, "DSYNC")),
     base=SymbolTable(None, ((0, "RDONLY"), (1, "WRONLY"), (2, "RDWR")), mask=3),
 )
+HIGH = SymbolTable("|", ((0x88000000, "BOTH"), (0x80000000, "TOP"), (0x40, "IO")))
 PART = SymbolTable("|", ((1, "S"), (2, "D")), mask=0xFF)
 
 
@@ -268,6 +270,9 @@ PART = SymbolTable("|", ((1, "S"), (2, "D")), mask=0xFF)
         (OPEN, 0x1040, "RDONLY|CREAT|DSYNC"),
         (OPEN, 0x3, None),
         (OPEN, 0x100000, None),
+        (HIGH, 0x88000040, "BOTH|IO"),
+        (HIGH, 0x80000040, "IO|TOP"),
+        (HIGH, 0x08000000, None),
         (PART, 0x101, "S"),
         (PART, 0x100, None),
         (PART, 0, None),
@@ -277,6 +282,14 @@ PART = SymbolTable("|", ((1, "S"), (2, "D")), mask=0xFF)
 def test_flags(table: SymbolTable, value: int, words: str | None) -> None:
     masked = value & 0xFF if table.mask else value
     assert Interpreter(table).words(masked) == words
+
+
+def test_numbers_from_bit_31_on_are_signed_where_they_meet_signed_ones() -> None:
+    """bpftrace 0.23 subtracts no unsigned number from a signed one."""
+    statements = Interpreter(HIGH).steps.statements
+    assert "if (($f & 0x88000000) == 0x88000000) { $f_1 = $f - (int64)0x88000000; }" in statements
+    lower = Interpreter(GROUPED).steps.statements
+    assert "if (($f & 0xcc0) == 0xcc0) { $f_1 = $f - 0xcc0; }" in lower
 
 
 def test_flags_say_what_trace_says() -> None:
