@@ -165,7 +165,8 @@ def test_events_of_all_shapes(tmp_path: Path, bpftrace: str, bpf: Tracefs) -> No
     (file,) = generate_bpftrace(ProbeSpec(events(bpf, *there), pids=(4194303,), string_size=SIZE))
     path = tmp_path / file.name
     path.write_text(file.text + "\ninterval:ms:1 { exit(); }\n")
-    done = subprocess.run([bpftrace, path], capture_output=True, timeout=300, check=False)
+    # 278 s on an emulated 6.1 beside two other machines.
+    done = subprocess.run([bpftrace, path], capture_output=True, timeout=4 * PATIENCE, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     errors = [line for line in done.stderr.splitlines() if line.startswith(b"ERROR") and b"RLIMIT_MEMLOCK" not in line]
     assert errors == []
